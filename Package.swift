@@ -1,0 +1,114 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+// Modules and arrows are those of docs/architecture.md. An import that this file does not allow is a
+// build error (InternalImportsByDefault and MemberImportVisibility are on for every target).
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+var targets: [Target] = [
+    // Debian's libraries
+    .systemLibrary(name: "CSofiaSystem", pkgConfig: "sofia-sip-ua", providers: [.apt(["libsofia-sip-ua-dev"])]),
+    .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+    .target(name: "CSofia", dependencies: ["CSofiaSystem"]),
+
+    // Pure: values in, values out, time passed in
+    .target(name: "MSRP", dependencies: [nioCore]),
+    .target(name: "Payloads"),
+    .target(name: "DigestAuth", dependencies: ["CGnuTLS"]),
+
+    // I/O
+    .target(name: "NIOGnuTLS", dependencies: ["CGnuTLS", nioCore]),
+    .target(name: "MSRPTransport", dependencies: ["MSRP", "NIOGnuTLS", nioCore, nioPosix, logging]),
+    .target(name: "MediaMixer", dependencies: ["MSRP", "MSRPTransport", "Payloads", nioCore, nioPosix, logging]),
+    .target(name: "RelayCore", dependencies: ["MSRP", "MSRPTransport", nioCore, logging]),
+    .target(name: "SIP", dependencies: ["CSofia", "CSofiaSystem", logging]),
+    .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "DigestAuth", logging]),
+    .target(
+        name: "Client",
+        dependencies: ["SIP", "Payloads", "MSRP", "MSRPTransport", "NIOGnuTLS", "DigestAuth", nioCore, nioPosix, logging]),
+
+    .executableTarget(
+        name: "confd",
+        dependencies: [
+            "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "MSRPTransport", "NIOGnuTLS",
+            nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
+        ]),
+
+    // Benchmarks: a C load generator and the C fan-out program that stands for the physical limit
+    .target(name: "CBench", path: "Benchmarks/CBench"),
+    .executableTarget(name: "confd-bench", dependencies: ["CBench", argumentParser], path: "Benchmarks/confd-bench"),
+
+    // Tests
+    .target(name: "Support", path: "Tests/Support"),
+    .testTarget(name: "MSRPTests", dependencies: ["MSRP", "Support", nioCore]),
+    .testTarget(name: "PayloadsTests", dependencies: ["Payloads", "Support"]),
+    .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth"]),
+    .testTarget(name: "NIOGnuTLSTests", dependencies: ["NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded]),
+    .testTarget(
+        name: "MSRPTransportTests",
+        dependencies: ["MSRPTransport", "MSRP", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded, logging]),
+    .testTarget(
+        name: "MediaMixerTests",
+        dependencies: [
+            "MediaMixer", "MSRPTransport", "MSRP", "Payloads", "Support", nioCore, nioPosix, nioEmbedded, logging,
+        ]),
+    .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
+    .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
+    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "Support"]),
+    .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
+]
+
+// Fuzz targets need flags that would slow every other build, so they exist only when asked for, and
+// every module under test is instrumented with them (otherwise the fuzzer runs blind).
+let fuzzing = ProcessInfo.processInfo.environment["CONFD_FUZZ"] != nil
+if fuzzing {
+    targets.removeAll { $0.type == .test || $0.name == "confd-bench" || $0.name == "CBench" }
+    targets.append(.target(name: "CFuzzDriver", path: "Fuzz/CFuzzDriver"))
+    for (name, dependencies) in [
+        ("FuzzMSRP", ["MSRP"]),
+        ("FuzzSDP", ["Payloads"]),
+        ("FuzzCPIM", ["Payloads"]),
+    ] {
+        targets.append(
+            .executableTarget(
+                name: name,
+                dependencies: ["CFuzzDriver"] + dependencies.map { .init(stringLiteral: $0) }
+                    + (name == "FuzzMSRP" ? [nioCore] : []),
+                path: "Fuzz/\(name)",
+                linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+    }
+}
+let fuzzed: Set<String> = ["MSRP", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM"]
+
+for target in targets where ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("C") || target.name == "Client" {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .swiftLanguageMode(.v6),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("ExistentialAny"),
+        ]
+    if fuzzing, fuzzed.contains(target.name) {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
+    }
+}
+
+let package = Package(
+    name: "confd",
+    products: [.executable(name: "confd", targets: ["confd"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: targets
+)

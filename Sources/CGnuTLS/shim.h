@@ -1,0 +1,6 @@
+#pragma once
+#include <sys/select.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <gnutls/crypto.h>
+#include <gnutls/abstract.h>
