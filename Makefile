@@ -1,0 +1,72 @@
+# confd: `make run` starts the demonstration, `make test` checks everything.
+# Both install the Debian packages that are missing (as root, or through sudo).
+
+SWIFT ?= swift
+CONFIG ?= sample-configs/demo.ini
+FUZZ_SECONDS ?= 600
+FUZZ_RUNS ?= 40000
+FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM
+FUZZ_BUILD = .build-fuzz
+
+PACKAGES = pkg-config libsofia-sip-ua-dev libgnutls28-dev libxml2-dev libsqlite3-dev
+# Peers and dissectors that the system tests use; a test says so when one is not there.
+TEST_PACKAGES = openssl sip-tester tshark
+
+SOURCES = Package.swift Sources Tests Benchmarks Fuzz
+
+.PHONY: help run build test lint format packages test-packages fuzz fuzz-build fuzz-short bench clean
+
+help:
+	@echo "make run      build for release and start the demonstration ($(CONFIG))"
+	@echo "make test     lint, build, a short fuzz run, and all tests"
+	@echo "make build    leave the release binary at .build/release/confd"
+	@echo "make lint     check the format of all sources    make format   mend it"
+	@echo "make fuzz     fuzz each parser for FUZZ_SECONDS ($(FUZZ_SECONDS) s)"
+	@echo "make bench    measure against the C programs (docs/performance.md)"
+
+run: build
+	@exec .build/release/confd serve --config-file $(CONFIG)
+
+build: packages
+	$(SWIFT) build -c release --product confd
+
+# Debian's packages come first, then the quick checks, then the slow ones; `swift test` is last.
+test: packages test-packages lint
+	$(MAKE) fuzz-short
+	$(SWIFT) build --build-tests
+	$(SWIFT) test
+
+packages:
+	@scripts/install-packages $(PACKAGES)
+
+test-packages:
+	@scripts/install-packages $(TEST_PACKAGES) || echo "Tests whose peers are missing will say that they are skipped."
+
+lint:
+	$(SWIFT) format lint --recursive --parallel --strict $(SOURCES)
+
+format:
+	$(SWIFT) format --recursive --parallel --in-place $(SOURCES)
+
+fuzz-build: packages
+	set -e; for target in $(FUZZERS); do \
+		CONFD_FUZZ=1 $(SWIFT) build --scratch-path $(FUZZ_BUILD) --product $$target; done
+
+# A fixed number of inputs from a fixed seed: the same run every time.
+fuzz-short: fuzz-build
+	set -e; for target in $(FUZZERS); do \
+		$(FUZZ_BUILD)/debug/$$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -timeout=10; done
+
+# Inputs that found new paths are kept in .build-fuzz/corpus and used again.
+fuzz: fuzz-build
+	set -e; for target in $(FUZZERS); do \
+		mkdir -p $(FUZZ_BUILD)/corpus/$$target; \
+		$(FUZZ_BUILD)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -print_final_stats=1 \
+			$(FUZZ_BUILD)/corpus/$$target; done
+
+bench: build
+	$(SWIFT) build -c release --product confd-bench
+	.build/release/confd-bench --confd .build/release/confd
+
+clean:
+	rm -rf .build .build-fuzz state
