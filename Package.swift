@@ -1,5 +1,4 @@
 // swift-tools-version: 6.1
-import Foundation
 import PackageDescription
 
 // Modules and arrows are those of docs/architecture.md. An import that this file does not allow is a
@@ -33,7 +32,9 @@ var targets: [Target] = [
     .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "DigestAuth", logging]),
     .target(
         name: "Client",
-        dependencies: ["SIP", "Payloads", "MSRP", "MSRPTransport", "NIOGnuTLS", "DigestAuth", nioCore, nioPosix, logging]),
+        dependencies: [
+            "SIP", "Payloads", "MSRP", "MSRPTransport", "NIOGnuTLS", "DigestAuth", nioCore, nioPosix, logging,
+        ]),
 
     .executableTarget(
         name: "confd",
@@ -68,7 +69,7 @@ var targets: [Target] = [
 
 // Fuzz targets need flags that would slow every other build, so they exist only when asked for, and
 // every module under test is instrumented with them (otherwise the fuzzer runs blind).
-let fuzzing = ProcessInfo.processInfo.environment["CONFD_FUZZ"] != nil
+let fuzzing = Context.environment["CONFD_FUZZ"] != nil
 if fuzzing {
     targets.removeAll { $0.type == .test || $0.name == "confd-bench" || $0.name == "CBench" }
     targets.append(.target(name: "CFuzzDriver", path: "Fuzz/CFuzzDriver"))
@@ -87,15 +88,15 @@ if fuzzing {
     }
 }
 let fuzzed: Set<String> = ["MSRP", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM"]
+let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CSofia", "CBench", "CFuzzDriver"]
 
-for target in targets where ![.system, .plugin].contains(target.type) && !target.name.hasPrefix("C") || target.name == "Client" {
-    target.swiftSettings =
-        (target.swiftSettings ?? []) + [
-            .swiftLanguageMode(.v6),
-            .enableUpcomingFeature("InternalImportsByDefault"),
-            .enableUpcomingFeature("MemberImportVisibility"),
-            .enableUpcomingFeature("ExistentialAny"),
-        ]
+for target in targets where !withoutSwift.contains(target.name) {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("ExistentialAny"),
+    ]
     if fuzzing, fuzzed.contains(target.name) {
         target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
     }
