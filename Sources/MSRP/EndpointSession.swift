@@ -1,0 +1,182 @@
+package import NIOCore
+
+/// One MSRP session as its endpoint sees it (RFC 4975 section 7): what a chat member, a file session or a
+/// client says in answer to what comes in, and what it still waits for.
+///
+/// A pure machine: parts and times in, octets and events out. The owner
+/// - feeds every part of its connection to `receive` and sends what was written to `output`;
+/// - answers each `PendingResponse` once, at once or later, with `respond`;
+/// - offers raw bytes to `consumeExpectedResponses` while its parser is at a message's start;
+/// - calls `expire` about once a second, and `nextDelivery` until nil after any of these.
+package struct EndpointSession: Sendable {
+    package struct Configuration: Sendable {
+        /// Octets in a message, in or out.
+        package var maxMessageSize: Int
+        /// Messages of which only some chunks have come.
+        package var maxMessagesInReassembly: Int
+        /// Octets held for all of those together.
+        package var maxReassemblyBytes: Int
+        /// Separate stretches of one message, between which chunks are missing.
+        package var maxGapsInMessage: Int
+        /// How long a message waits for its next chunk.
+        package var reassemblyTimeout: TimeAmount
+        /// Messages up to this size go out in one SEND.
+        package var maxUnchunked: Int
+        /// Messages waiting to go out in chunks.
+        package var maxQueuedMessages: Int
+        /// SENDs without an answer.
+        package var maxOutstanding: Int
+        /// How long a request waits for its answer (RFC 4975 section 7.1.1).
+        package var responseTimeout: TimeAmount
+        /// Octets in the body of a request that is not a SEND (RFC 4975 section 7.1).
+        package var maxRequestBody: Int
+        /// Methods besides SEND and REPORT that come up as `Event.request`; all others get 501.
+        package var methods: [Method]
+        /// Content types taken; all others get 415.
+        package var acceptTypes: AcceptTypes
+
+        package init(
+            maxMessageSize: Int = 10 << 20, maxMessagesInReassembly: Int = 16, maxReassemblyBytes: Int? = nil,
+            maxGapsInMessage: Int = 256, reassemblyTimeout: TimeAmount = .seconds(120), maxUnchunked: Int = 1 << 20,
+            maxQueuedMessages: Int = 64, maxOutstanding: Int = 16_384, responseTimeout: TimeAmount = .seconds(30),
+            maxRequestBody: Int = 10_240, methods: [Method] = [.nickname], acceptTypes: AcceptTypes = .all
+        ) {
+            self.maxMessageSize = maxMessageSize
+            self.maxMessagesInReassembly = maxMessagesInReassembly
+            self.maxReassemblyBytes = maxReassemblyBytes ?? (maxMessageSize + 1 << 20)
+            self.maxGapsInMessage = maxGapsInMessage
+            self.reassemblyTimeout = reassemblyTimeout
+            self.maxUnchunked = maxUnchunked
+            self.maxQueuedMessages = maxQueuedMessages
+            self.maxOutstanding = maxOutstanding
+            self.responseTimeout = responseTimeout
+            self.maxRequestBody = maxRequestBody
+            self.methods = methods
+            self.acceptTypes = acceptTypes
+        }
+    }
+
+    package enum Event: Sendable {
+        /// A whole message; the owner decides with `respond`, then perhaps reports with `report`.
+        case message(Message, PendingResponse)
+        /// A SEND without content (bind, keep-alive); its 200 is written already.
+        case empty(Head)
+        /// A request of one of `Configuration.methods` with its body; the owner answers with `respond`.
+        case request(Head, body: ByteBuffer, PendingResponse)
+        case report(Report)
+        /// The answer to a request other than SEND, or a refusal (not 200) of a SEND registered with
+        /// `registerShared`. Answers to messages of `send` surface as `Delivery` only.
+        case response(Head, Status)
+        /// A request was refused; the response is written already if one was due.
+        case refused(Head, Status)
+        /// The sender gave a message up (`#`).
+        case aborted(MessageID)
+    }
+
+    /// What is needed to answer a request later.
+    package struct PendingResponse: Sendable {
+        /// The request (of a message in chunks: the one that completed it).
+        package let head: Head
+
+        package init(head: Head) { self.head = head }
+    }
+
+    package struct Expiration: Sendable {
+        /// Requests that went unanswered for `responseTimeout`: their ids.
+        package var timedOut: [UInt64] = []
+        /// Messages dropped because chunks were missing for `reassemblyTimeout`.
+        package var abandoned: [MessageID] = []
+
+        package init() {}
+    }
+
+    package enum SendRefusal: Error, Sendable, Hashable {
+        /// Longer than `maxMessageSize`.
+        case tooLarge
+        /// `maxQueuedMessages` are waiting already.
+        case queueFull
+        /// `maxOutstanding` requests are unanswered already.
+        case tooManyOutstanding
+    }
+
+    package let localPath: Path
+    package let remotePath: Path
+    package var configuration: Configuration
+    /// ` SEND CRLF To-Path... CRLF From-Path... CRLF`, for `Frame.writeSharedHead`.
+    package let sendLines: ByteBuffer
+
+    package init(
+        localPath: Path, remotePath: Path, configuration: Configuration = Configuration(),
+        ids: IDGenerator = IDGenerator()
+    ) {
+        self.localPath = localPath
+        self.remotePath = remotePath
+        self.configuration = configuration
+        sendLines = ByteBuffer()
+    }
+
+    // MARK: Coming in
+
+    /// Takes the next part of the connection. Responses due at once are appended to `output`.
+    package mutating func receive(_ part: Part, now: NIODeadline, into output: inout ByteBuffer) -> Event? { nil }
+
+    /// Takes plain 200s for the oldest outstanding SENDs off the front of raw bytes. Only while the
+    /// connection's parser is at a message's start.
+    /// - Returns: how many were taken.
+    package mutating func consumeExpectedResponses(_ buffer: inout ByteBuffer) -> Int { 0 }
+
+    /// Answers a request, obeying its Failure-Report (RFC 4975 section 7.2): nothing is written for `no`, and
+    /// only refusals for `partial`.
+    package func respond(
+        _ pending: PendingResponse, _ status: Status, headers: [(name: String, value: String)] = [],
+        into output: inout ByteBuffer
+    ) {}
+
+    /// Reports on a whole message: success if its sender asked for it, failure unless it asked not to
+    /// (RFC 4975 sections 7.1.3 and 7.1.4).
+    package mutating func report(on message: Message, _ status: Status, into output: inout ByteBuffer) {}
+
+    // MARK: Going out
+
+    /// Sends a message: at once and in one piece up to `maxUnchunked`, else through `nextChunk`.
+    package mutating func send(
+        _ message: OutgoingMessage, now: NIODeadline, into output: inout ByteBuffer
+    ) throws(SendRefusal) {}
+
+    /// Sends a SEND without content: the bind of the active side, or a keep-alive. Its answer comes as `Delivery`.
+    /// - Returns: the Message-ID it went out with.
+    package mutating func sendEmpty(
+        now: NIODeadline, headers: [(name: String, value: String)] = [], into output: inout ByteBuffer
+    ) throws(SendRefusal) -> MessageID { throw .queueFull }
+
+    /// Sends a request without body (NICKNAME); its answer comes as `Event.response`.
+    package mutating func request(
+        _ method: StaticString, headers: [(name: String, value: String)], now: NIODeadline,
+        into output: inout ByteBuffer
+    ) throws(SendRefusal) -> TransactionID { throw .queueFull }
+
+    /// Whether `nextChunk` has something to write.
+    package var hasChunks: Bool { false }
+
+    /// Writes the next chunk of the queued messages, of about `limit` octets of body; they take turns.
+    /// - Returns: whether a chunk was written.
+    package mutating func nextChunk(now: NIODeadline, limit: Int, into output: inout ByteBuffer) -> Bool { false }
+
+    /// Gives up a message of which chunks may have gone out: a last empty chunk says `#`.
+    package mutating func abort(_ messageID: MessageID, into output: inout ByteBuffer) {}
+
+    /// Notes a SEND that the owner wrote itself with `Frame.writeSharedHead`.
+    /// - Returns: false when `maxOutstanding` are unanswered; it must not be sent then.
+    package mutating func registerShared(id: UInt64, now: NIODeadline) -> Bool { true }
+
+    /// Requests without an answer.
+    package var outstanding: Int { 0 }
+    /// When the oldest of them times out.
+    package var nextTimeout: NIODeadline? { nil }
+
+    /// What became of messages given to `send` and `sendEmpty`, oldest first.
+    package mutating func nextDelivery() -> Delivery? { nil }
+
+    /// Drops what waited too long.
+    package mutating func expire(now: NIODeadline) -> Expiration { Expiration() }
+}
