@@ -1,0 +1,77 @@
+/// What the focus asks for when an INVITE was found acceptable.
+package struct JoinRequest: Sendable {
+    package var room: RoomAddress
+
+    /// The participant's proven URI; what CPIM From is compared with, and the name in copies for plain text clients.
+    package var participant: String
+
+    /// Other URIs the participant may use in CPIM From (an anonymous one, a tel URI, P-Asserted-Identity).
+    package var aliases: [String]
+
+    package var displayName: String?
+
+    /// Make the room if it isn't there (rooms on demand).
+    package var createsMissingRoom: Bool
+
+    package var media: PeerMedia
+
+    /// What our a=path says: host and port a peer can reach. The port 0 means "the first listener's".
+    package var localHost: String
+    package var localPort: Int
+
+    /// The IP address the signalling came from, for the egress policy `same-source`.
+    package var signallingSource: String?
+
+    package init(
+        room: RoomAddress, participant: String, aliases: [String] = [], displayName: String? = nil,
+        createsMissingRoom: Bool, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
+    ) {
+        self.room = room
+        self.participant = participant
+        self.aliases = aliases
+        self.displayName = displayName
+        self.createsMissingRoom = createsMissingRoom
+        self.media = media
+        self.localHost = localHost
+        self.localPort = localPort
+        self.signallingSource = signallingSource
+    }
+}
+
+/// Why a join or renegotiation was not granted. Nothing of it remains.
+package enum JoinRefusal: Error, Equatable, Sendable {
+    case noSuchRoom
+    /// `Limits.rooms`
+    case tooManyRooms
+    /// `RoomConfiguration.maximumMembers` or `Limits.membersPerRoom`
+    case roomIsFull
+    /// `Limits.members`
+    case tooManyMembers
+    /// The peer's a=path is no MSRP path.
+    case malformedPath
+    case plainTextNotAllowed
+    /// The member has left meanwhile.
+    case noSuchMember
+    case shuttingDown
+}
+
+/// A participant of one dialog; never reused in a process.
+package struct MemberID: Hashable, Sendable, CustomStringConvertible {
+    package let number: UInt64
+
+    package init(number: UInt64) { self.number = number }
+
+    package var description: String { "m\(number)" }
+}
+
+/// The session that was made for a join: it exists, and the peer may connect to it, from now on.
+package struct Reservation: Sendable, Equatable {
+    package let member: MemberID
+    /// Our a=path value.
+    package let localPath: String
+
+    package init(member: MemberID, localPath: String) {
+        self.member = member
+        self.localPath = localPath
+    }
+}

@@ -1,0 +1,41 @@
+package import NIOCore
+
+/// The mixer's settings; every limit a peer can run into has its name here.
+package struct MixerConfiguration: Sendable {
+    /// Octets of the largest message taken from a participant (413 above).
+    package var maximumMessageSize = 10 * 1024 * 1024
+
+    /// Messages up to this size go to participants as one uninterrupted SEND.
+    package var maximumUnchunkedSize = 1024 * 1024
+
+    /// Octets of all messages being reassembled, the room's members together; beyond it a new message gets 413.
+    package var reassemblyBudget = 256 * 1024 * 1024
+
+    /// Octets that may wait for one participant; never less than `maximumMessageSize`.
+    package var memberQueueBytes = 16 * 1024 * 1024
+
+    /// How long a participant may be over `memberQueueBytes`, or hold a sender up, before it is removed.
+    package var slowMemberWait: TimeAmount = .seconds(5)
+
+    /// How long a participant without an MSRP connection is kept.
+    package var gracePeriod: TimeAmount = .seconds(10)
+
+    /// How long a reserved session waits for its first connection.
+    package var bindTimeout: TimeAmount = .seconds(60)
+
+    /// How long a SEND may stay unanswered (RFC 4975 section 7.1.1).
+    package var transactionTimeout: TimeAmount = .seconds(30)
+
+    /// Messages, and their octets, that wait for a participant until its first bind.
+    package var messagesBeforeBind = 64
+    package var bytesBeforeBind = 256 * 1024
+
+    /// Whether the old path may be taken again by the same client after a loss, without a new offer.
+    package var reconnectsSameSession = false
+
+    package var maximumRooms = 10_000
+    package var maximumMembersPerRoom = 1_000
+    package var maximumMembers = 20_000
+
+    package init() {}
+}

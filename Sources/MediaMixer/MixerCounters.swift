@@ -1,0 +1,17 @@
+/// What the mixer did since it started; for logs, tests and metrics.
+package struct MixerCounters: Sendable, Equatable {
+    package var rooms = 0
+    package var members = 0
+    package var messagesAccepted: UInt64 = 0
+    package var messagesRefused: UInt64 = 0
+    package var messagesDropped: UInt64 = 0
+    package var deliveries: UInt64 = 0
+    package var deliveryFailures: UInt64 = 0
+    package var slowMembersRemoved: UInt64 = 0
+    package var sendersPaused: UInt64 = 0
+    package var transactionTimeouts: UInt64 = 0
+    package var joinsRefused: UInt64 = 0
+    package var queuedBytes = 0
+
+    package init() {}
+}

@@ -1,0 +1,43 @@
+/// The name of a room: the user and host part of its SIP URI.
+///
+/// The user part is case-sensitive and held unescaped; the domain is not and is held in lower case
+/// (RFC 3261 section 19.1.4).
+package struct RoomAddress: Hashable, Sendable, CustomStringConvertible {
+    package let user: String
+    package let domain: String
+
+    /// - Parameter user: the unescaped user part.
+    package init(user: String, domain: String) {
+        self.user = user
+        self.domain = domain.lowercased()
+    }
+
+    /// The room's identity as a SIP URI, with the user part escaped where RFC 3261 section 25.1 asks for it.
+    package var uri: String {
+        var escaped = ""
+        for byte in user.utf8 {
+            if Self.isUnescaped(byte) {
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let digits: [Character] = Array("0123456789ABCDEF")
+                escaped.append("%")
+                escaped.append(digits[Int(byte >> 4)])
+                escaped.append(digits[Int(byte & 15)])
+            }
+        }
+        return "sip:\(escaped)@\(domain)"
+    }
+
+    package var description: String { "\(user)@\(domain)" }
+
+    private static func isUnescaped(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default:
+            // mark and user-unreserved
+            "-_.!~*'()&=+$,;?/".utf8.contains(byte)
+        }
+    }
+}
