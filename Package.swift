@@ -44,7 +44,7 @@ var targets: [Target] = [
         ]),
 
     // Benchmarks: a C load generator and the C fan-out program that stands for the physical limit
-    .target(name: "CBench", path: "Benchmarks/CBench"),
+    .target(name: "CBench", dependencies: ["CGnuTLS"], path: "Benchmarks/CBench"),
     .executableTarget(name: "confd-bench", dependencies: ["CBench", argumentParser], path: "Benchmarks/confd-bench"),
 
     // Tests
