@@ -15,7 +15,7 @@ package struct MSRPNegotiation: Sendable {
         case initial
         /// The same in every respect, as a session refresh is.
         case unchanged
-        /// The same session with another direction, max-size, ...
+        /// The same session with another direction, max-size, ...; its connection stays, whatever a=setup says now.
         case updated
         /// Another path or transport: a new session replaces the old one (RFC 4975 section 5.4).
         case newSession
@@ -31,29 +31,83 @@ package struct MSRPNegotiation: Sendable {
         }
     }
 
+    /// An exchange that has begun.
+    private enum Pending {
+        case offer(SessionDescription, LocalDescription.Frame, ChosenMedia)
+        case answer(localPath: String, index: Int, isTLS: Bool, cema: Bool)
+    }
+
     package var local: LocalMedia
     /// What the last completed exchange settled.
     package private(set) var media: ChosenMedia?
     /// The path we gave in it.
     package private(set) var localPath: String?
 
+    private let originID: UInt64
+    private var version: UInt64 = 1
+    /// The description sent last, octet for octet: whether the next differs decides about the o= line's version.
+    private var lastSent: [UInt8] = []
+    private var pending: Pending?
+
     /// - Parameter originID: the session id of our o= line, random; kept to 62 bits (RFC 3264 section 5).
     package init(local: LocalMedia, originID: UInt64) {
         self.local = local
+        self.originID = originID & (1 << 62 - 1)
     }
 
-    /// Judges an offer; changes nothing but what `answer` needs.
+    /// Judges an offer; changes nothing but what `answer` needs. In a running session the m= line in use comes first,
+    /// otherwise the first usable one wins.
     /// - Throws: `Refusal`, with status 400 or 488.
     package mutating func examine(offer: some Collection<UInt8>) throws(Refusal) -> Examination {
-        throw Refusal(status: 488, warningCode: 399, text: "not yet")
+        pending = nil
+        let description: SessionDescription
+        do { description = try SessionDescription(parsing: offer) } catch { throw .malformed(error) }
+        let frame = try LocalDescription.Frame(answering: description)
+
+        var order = Array(description.media.indices)
+        if let media, order.contains(media.mediaIndex) {
+            order.removeAll { $0 == media.mediaIndex }
+            order.insert(media.mediaIndex, at: 0)
+        }
+        var reason: Refusal?
+        for index in order {
+            do {
+                let chosen = try OfferJudge.judge(description, index: index, local: local, established: media)
+                pending = .offer(description, frame, chosen)
+                return Examination(media: chosen, change: change(to: chosen))
+            } catch {
+                // What hinders an m=message line says more than that another line is none.
+                if reason == nil || reason == .noMSRP || reason == .disabled && error != .noMSRP { reason = error }
+            }
+        }
+        throw reason ?? .noMSRP
     }
 
-    /// The answer to the offer examined last, which is established by it.
+    /// The answer to the offer examined last, which is established by it. Without one, what was sent last.
     /// - Parameter localPath: our a=path; nil for the one given before (the session goes on).
-    package mutating func answer(localPath: String? = nil) -> [UInt8] { [] }
+    package mutating func answer(localPath: String? = nil) -> [UInt8] {
+        guard case .offer(let offer, let frame, let chosen) = pending else { return lastSent }
+        pending = nil
+        let path = localPath ?? self.localPath ?? ""
+        let address = connectionURI(of: path, cema: chosen.usesCEMA)
+        let isCPIM = chosen.format == .cpim
+        let ours = LocalDescription.message(
+            .init(
+                transport: offer.media[chosen.mediaIndex].transport, path: path, address: address,
+                acceptTypes: isCPIM ? ["message/cpim"] : ["text/plain"], wrapsTypes: isCPIM,
+                setup: chosen.role == .active ? .active : .passive, hasCEMA: chosen.usesCEMA, isTLS: chosen.isTLS,
+                hasChatroom: isCPIM, direction: chosen.direction),
+            local: local)
+        let lines = offer.media.enumerated().map { index, medium in
+            index == chosen.mediaIndex ? ours : LocalDescription.refused(medium)
+        }
+        media = chosen
+        self.localPath = path
+        return send(frame: frame, address: address, media: lines)
+    }
 
     /// Forgets an examined or sent offer that came to nothing.
-    package mutating func abandon() {}
+    package mutating func abandon() { pending = nil }
 
     /// An offer of ours; in a running session its m= lines stay where they are (RFC 3264 section 8).
     /// - Parameters:
@@ -61,18 +115,77 @@ package struct MSRPNegotiation: Sendable {
     ///   - direction: from our point of view.
     ///   - cema: whether to carry a=msrp-cema; nil for what `local` says.
     package mutating func makeOffer(localPath: String, direction: Direction = .sendrecv, cema: Bool? = nil) -> [UInt8] {
-        []
+        let cema = cema ?? local.offersCEMA
+        let address = connectionURI(of: localPath, cema: cema)
+        let isTLS = PathURI(parsing: String(localPath.prefix { $0 != " " }))?.isTLS ?? false
+        // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3).
+        let setup = cema && local.usesRelay ? Setup.actpass : local.offeredSetup
+        let ours = LocalDescription.message(
+            .init(
+                transport: isTLS ? "TCP/TLS/MSRP" : "TCP/MSRP", path: localPath, address: address,
+                acceptTypes: local.acceptTypes, wrapsTypes: local.acceptTypes.contains("message/cpim"), setup: setup,
+                hasCEMA: cema, isTLS: isTLS, hasChatroom: true, direction: direction),
+            local: local)
+
+        var frame = LocalDescription.Frame(name: local.sessionName)
+        var lines = [ours]
+        let index = media?.mediaIndex ?? 0
+        if media != nil, let before = try? SessionDescription(parsing: lastSent), index < before.media.count {
+            lines = before.media.map(LocalDescription.refused)
+            lines[index] = ours
+            if let kept = try? LocalDescription.Frame(answering: before) { frame = kept }
+        }
+        pending = .answer(localPath: localPath, index: index, isTLS: isTLS, cema: cema)
+        return send(frame: frame, address: address, media: lines)
     }
 
     /// Takes the answer to the offer made last.
-    /// - Throws: `AnswerError`.
+    /// - Throws: `AnswerError`; the offer is then done with.
     package mutating func acceptAnswer(_ answer: some Collection<UInt8>) throws(AnswerError) -> Examination {
-        throw AnswerError.noOffer
+        guard case .answer(let path, let index, let isTLS, let cema) = pending else { throw .noOffer }
+        pending = nil
+        let description: SessionDescription
+        do { description = try SessionDescription(parsing: answer) } catch { throw .malformed(error) }
+        let chosen = try AnswerJudge.judge(
+            description, index: index, local: local, offeredTLS: isTLS, offeredCEMA: cema)
+        let change = localPath == nil || localPath == path ? change(to: chosen) : .newSession
+        media = chosen
+        localPath = path
+        return Examination(media: chosen, change: change)
     }
 
     /// An a=path URI of ours (RFC 4975 section 6): `msrps://[2001:db8::1]:2855/id;tcp`.
     package static func localPath(host: String, port: UInt16, isTLS: Bool, sessionID: String) -> String {
         let authority = host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
         return "\(isTLS ? "msrps" : "msrp")://\(authority):\(port)/\(sessionID);tcp"
+    }
+
+    private func change(to chosen: ChosenMedia) -> Change {
+        guard let media else { return .initial }
+        guard media.remotePath == chosen.remotePath, media.isTLS == chosen.isTLS else { return .newSession }
+        return media == chosen ? .unchanged : .updated
+    }
+
+    /// The URI that c= and m= repeat: our own, or under CEMA the relay the peer has to reach (RFC 4975 section 8.1,
+    /// RFC 6714 section 4.2, 3).
+    private func connectionURI(of path: String, cema: Bool) -> PathURI? {
+        let words = ASCII.words(path.utf8)
+        return (cema ? words.first : words.last).flatMap(PathURI.init(parsing:))
+    }
+
+    /// The version goes up by one when the description differs from the one sent before, and only then
+    /// (RFC 3264 section 8, RFC 4975 section 8.4).
+    private mutating func send(frame: LocalDescription.Frame, address: PathURI?, media: [MediaDescription]) -> [UInt8] {
+        var octets = LocalDescription.compose(
+            originID: originID, version: version, frame: frame, address: address, media: media
+        ).serialized()
+        if !lastSent.isEmpty, octets != lastSent {
+            version &+= 1
+            octets = LocalDescription.compose(
+                originID: originID, version: version, frame: frame, address: address, media: media
+            ).serialized()
+        }
+        lastSent = octets
+        return octets
     }
 }

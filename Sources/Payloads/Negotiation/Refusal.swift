@@ -17,15 +17,57 @@ package struct Refusal: Error, Sendable, Hashable {
     package func warning(agent: String) -> String { "\(warningCode) \(agent) \"\(text)\"" }
 }
 
+extension Refusal {
+    private init(_ warningCode: Int, _ text: String) {
+        self.init(status: 488, warningCode: warningCode, text: text)
+    }
+
+    static func malformed(_ error: SDPError) -> Refusal {
+        Refusal(status: 400, warningCode: 399, text: "Malformed session description: \(error.reason)")
+    }
+
+    static let noMSRP = Refusal(304, "No m=message line over TCP/MSRP or TCP/TLS/MSRP")
+    static let disabled = Refusal(304, "The m=message line is disabled (port 0)")
+    static func transport(isTLS: Bool) -> Refusal {
+        Refusal(302, isTLS ? "TCP/TLS/MSRP is not available here" : "TCP/MSRP is not available here")
+    }
+    static let fileTransfer = Refusal(305, "File transfer is not supported")
+    static let noPath = Refusal(399, "The m=message line has no a=path (RFC 4975 section 8.2)")
+    static let badPath = Refusal(399, "The a=path is no list of MSRP URIs over TCP with a session-id")
+    static let noAcceptTypes = Refusal(305, "The m=message line has no a=accept-types (RFC 4975 section 8.6)")
+    static let noCommonType = Refusal(305, "Neither message/cpim nor an allowed plain type in a=accept-types")
+    static let badFingerprint = Refusal(399, "No usable a=fingerprint (RFC 8122 section 5)")
+    static let addressMismatch = Refusal(
+        399, "The c= and m= lines differ from a=path, and there is no a=msrp-cema (RFC 6714 section 4.3)")
+    static let tooManyTimes = Refusal(399, "Too many or too long t=, r= and z= lines")
+}
+
+extension SDPError {
+    /// For people.
+    package var reason: String {
+        switch self {
+        case .tooLong: "too long"
+        case .tooManyLines: "too many lines"
+        case .tooManyMedia: "too many m= lines"
+        case .malformedLine(let line): "line \(line) is no line of SDP"
+        case .unsupportedVersion: "no v=0 at its start"
+        case .malformedOrigin: "no usable o= line"
+        case .malformedMedia(let line): "line \(line), m="
+        case .malformedConnection(let line): "line \(line), c="
+        case .malformedTime(let line): "line \(line), t="
+        }
+    }
+}
+
 /// Why an answer to our offer establishes nothing. The dialog then stands without media, so the caller ends it (BYE),
 /// or keeps the session that stood before.
-package enum AnswerError: Error, Sendable, Equatable {
+package enum AnswerError: Error, Sendable, Hashable {
     /// There is no offer of ours to answer.
     case noOffer
     case malformed(SDPError)
     /// The m= line of our offer came back with port 0, or not at all.
     case rejected
-    /// Another transport than offered (RFC 3264 section 6).
+    /// Another medium or transport than offered (RFC 3264 section 6).
     case otherTransport
     case unusable(Refusal)
     /// The answer has no a=msrp-cema where RFC 6714 section 4.2 wants a new offer without it:

@@ -1,5 +1,8 @@
 /// One m= line and the lines under it (RFC 8866 section 5.14).
 package struct MediaDescription: Sendable, Hashable {
+    /// Octets of a medium's or a transport's name; they are repeated in answers.
+    static let tokenOctets = 64
+
     /// "message", "audio", ...
     package var medium: String
     package var port: UInt16
@@ -27,7 +30,11 @@ package struct MediaDescription: Sendable, Hashable {
     /// Parses the value of an m= line; nil when it lacks a field or its port is no port.
     init?(parsing line: SDPLine) {
         let words = ASCII.words(line.octets)
-        guard words.count >= 4, ASCII.isToken(words[0].utf8) else { return nil }
+        guard words.count >= 4, ASCII.isToken(words[0].utf8), words[0].utf8.count <= MediaDescription.tokenOctets,
+            words[2].utf8.count <= MediaDescription.tokenOctets,
+            words[2].utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy(
+                ASCII.isToken)
+        else { return nil }
         let ports = words[1].utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard ports.count <= 2, let first = ports.first, let port = ASCII.decimal(first).flatMap(UInt16.init(exactly:))
         else { return nil }

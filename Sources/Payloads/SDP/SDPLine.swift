@@ -45,7 +45,7 @@ package struct SDPLine: Sendable, Hashable {
 }
 
 /// Why octets are not a session description. The SIP answer to all of these is 400 (RFC 3261 section 21.4.1).
-package enum SDPError: Error, Sendable, Equatable {
+package enum SDPError: Error, Sendable, Hashable {
     /// More octets than `SDPLimits.octets`.
     case tooLong
     /// More lines than `SDPLimits.lines`.
@@ -75,7 +75,7 @@ package struct SDPLimits: Sendable {
     /// m= lines.
     package var media: Int
 
-    package init(octets: Int = 65_536, lines: Int = 2_000, media: Int = 64) {
+    package init(octets: Int = 65_536, lines: Int = 2_000, media: Int = 32) {
         self.octets = octets
         self.lines = lines
         self.media = media

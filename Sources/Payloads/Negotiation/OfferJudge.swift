@@ -1,0 +1,34 @@
+/// The answerer's rules for one offered m= line: who connects (RFC 6135), and where to (RFC 6714 section 4.3).
+enum OfferJudge {
+    /// - Parameter established: what the last exchange settled, when the dialog has a session.
+    /// - Throws: why this line is not usable.
+    static func judge(
+        _ description: SessionDescription, index: Int, local: LocalMedia, established: ChosenMedia?
+    ) throws(Refusal) -> ChosenMedia {
+        let terms = try MediaTerms(description, description.media[index], local: local)
+        var role = role(offered: terms.setup)
+        if terms.setup == .actpass, let established, established.remotePath == terms.path,
+            established.isTLS == terms.isTLS
+        {
+            // The connection stands; the answer says which end had made it.
+            role = established.role
+        }
+        // RFC 6714 section 4.3 would refuse this at any time. When the peer connects to us, nobody uses the lines in
+        // question, and refusing would shut out clients behind NAT whose c= line says 9 or another of their addresses.
+        if !terms.hasCEMA, role == .active, !terms.connectionMatchesPath { throw .addressMismatch }
+        let usesCEMA = terms.hasCEMA && !fallsBack(terms, local: local)
+        return terms.chosen(role: role, usesCEMA: usesCEMA, connectsToConnectionLine: usesCEMA, index: index)
+    }
+
+    /// RFC 6135 section 4.2.2: we can be reached, so we are passive unless the offerer insists on being that. Without
+    /// a=setup the offerer connects (RFC 4975 section 8.5).
+    private static func role(offered: Setup?) -> ChosenMedia.Role { offered == .passive ? .active : .passive }
+
+    /// The three cases of RFC 6714 section 4.3 in which a=msrp-cema must not be answered.
+    private static func fallsBack(_ terms: MediaTerms, local: LocalMedia) -> Bool {
+        let bothUseRelays = local.usesRelay && terms.usesRelay
+        let relayedOffererConnects = terms.usesRelay && (terms.setup == nil || terms.setup == .active)
+        let relayedWeMustConnect = local.usesRelay && terms.setup == .passive
+        return bothUseRelays || relayedOffererConnects || relayedWeMustConnect
+    }
+}
