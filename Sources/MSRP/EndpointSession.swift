@@ -105,6 +105,18 @@ package struct EndpointSession: Sendable {
     /// ` SEND CRLF To-Path... CRLF From-Path... CRLF`, for `Frame.writeSharedHead`.
     package let sendLines: ByteBuffer
 
+    /// `To-Path... CRLF From-Path... CRLF` of our requests.
+    let pathLines: ByteBuffer
+    var ids: IDGenerator
+    var incoming = Incoming.nothing
+    var knownPaths = KnownPaths()
+    var reassembler = Reassembler()
+    /// Messages refused before their end: later chunks of theirs are refused at once.
+    var refused: [MessageID] = []
+    var outstandingRequests = OutstandingRequests()
+    var responseTail = ResponseTail()
+    var outbox = Outbox()
+
     package init(
         localPath: Path, remotePath: Path, configuration: Configuration = Configuration(),
         ids: IDGenerator = IDGenerator()
@@ -112,71 +124,38 @@ package struct EndpointSession: Sendable {
         self.localPath = localPath
         self.remotePath = remotePath
         self.configuration = configuration
-        sendLines = ByteBuffer()
+        self.ids = ids
+        pathLines = Frame.pathLines(to: remotePath, from: localPath)
+        var lines = ByteBuffer()
+        lines.write(" SEND\r\n")
+        lines.writeImmutableBuffer(pathLines)
+        sendLines = lines
     }
 
-    // MARK: Coming in
-
-    /// Takes the next part of the connection. Responses due at once are appended to `output`.
-    package mutating func receive(_ part: Part, now: NIODeadline, into output: inout ByteBuffer) -> Event? { nil }
-
-    /// Takes plain 200s for the oldest outstanding SENDs off the front of raw bytes. Only while the
-    /// connection's parser is at a message's start.
-    /// - Returns: how many were taken.
-    package mutating func consumeExpectedResponses(_ buffer: inout ByteBuffer) -> Int { 0 }
-
-    /// Answers a request, obeying its Failure-Report (RFC 4975 section 7.2): nothing is written for `no`, and
-    /// only refusals for `partial`.
-    package func respond(
-        _ pending: PendingResponse, _ status: Status, headers: [(name: String, value: String)] = [],
-        into output: inout ByteBuffer
-    ) {}
-
-    /// Reports on a whole message: success if its sender asked for it, failure unless it asked not to
-    /// (RFC 4975 sections 7.1.3 and 7.1.4).
-    package mutating func report(on message: Message, _ status: Status, into output: inout ByteBuffer) {}
-
-    // MARK: Going out
-
-    /// Sends a message: at once and in one piece up to `maxUnchunked`, else through `nextChunk`.
-    package mutating func send(
-        _ message: OutgoingMessage, now: NIODeadline, into output: inout ByteBuffer
-    ) throws(SendRefusal) {}
-
-    /// Sends a SEND without content: the bind of the active side, or a keep-alive. Its answer comes as `Delivery`.
-    /// - Returns: the Message-ID it went out with.
-    package mutating func sendEmpty(
-        now: NIODeadline, headers: [(name: String, value: String)] = [], into output: inout ByteBuffer
-    ) throws(SendRefusal) -> MessageID { throw .queueFull }
-
-    /// Sends a request without body (NICKNAME); its answer comes as `Event.response`.
-    package mutating func request(
-        _ method: StaticString, headers: [(name: String, value: String)], now: NIODeadline,
-        into output: inout ByteBuffer
-    ) throws(SendRefusal) -> TransactionID { throw .queueFull }
-
-    /// Whether `nextChunk` has something to write.
-    package var hasChunks: Bool { false }
-
-    /// Writes the next chunk of the queued messages, of about `limit` octets of body; they take turns.
-    /// - Returns: whether a chunk was written.
-    package mutating func nextChunk(now: NIODeadline, limit: Int, into output: inout ByteBuffer) -> Bool { false }
-
-    /// Gives up a message of which chunks may have gone out: a last empty chunk says `#`.
-    package mutating func abort(_ messageID: MessageID, into output: inout ByteBuffer) {}
-
-    /// Notes a SEND that the owner wrote itself with `Frame.writeSharedHead`.
-    /// - Returns: false when `maxOutstanding` are unanswered; it must not be sent then.
-    package mutating func registerShared(id: UInt64, now: NIODeadline) -> Bool { true }
-
     /// Requests without an answer.
-    package var outstanding: Int { 0 }
+    package var outstanding: Int { outstandingRequests.count }
     /// When the oldest of them times out.
-    package var nextTimeout: NIODeadline? { nil }
+    package var nextTimeout: NIODeadline? { outstandingRequests.first?.deadline }
 
     /// What became of messages given to `send` and `sendEmpty`, oldest first.
-    package mutating func nextDelivery() -> Delivery? { nil }
+    package mutating func nextDelivery() -> Delivery? { outbox.nextDelivery() }
 
     /// Drops what waited too long.
-    package mutating func expire(now: NIODeadline) -> Expiration { Expiration() }
+    package mutating func expire(now: NIODeadline) -> Expiration {
+        var expiration = Expiration()
+        while let entry = outstandingRequests.first, entry.deadline <= now {
+            outstandingRequests.popFirst()
+            switch (entry.subject, entry.quiet) {
+            case (.message(let number), true): outbox.answered(number)
+            case (.message(let number), false):
+                outbox.fail(number, .timedOut)
+                expiration.timedOut.append(entry.id)
+            case (.shared, _), (.request, _): expiration.timedOut.append(entry.id)
+            }
+        }
+        if reassembler.count > 0 {
+            expiration.abandoned = reassembler.dropAll(before: now - configuration.reassemblyTimeout)
+        }
+        return expiration
+    }
 }
