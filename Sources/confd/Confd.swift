@@ -1,0 +1,18 @@
+internal import ArgumentParser
+
+/// The one executable.
+@main
+struct Confd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confd",
+        abstract: "A SIP conference server with MSRP chat rooms.",
+        discussion: """
+            Clients call a room's SIP address and chat over MSRP. Try it on one machine:
+
+              confd serve                        rooms on 127.0.0.1, made on demand
+              confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
+              confd probe sip:lobby@127.0.0.1    is somebody there, and what can it do?
+            """,
+        version: "0.1.0",
+        subcommands: [Serve.self, CheckConfig.self])
+}

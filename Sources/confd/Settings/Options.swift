@@ -1,0 +1,229 @@
+/// The table of all options, in the order in which the sample file shows them.
+enum Options {
+    static let all: [any OptionDescription] = [
+        SIP.listen, SIP.advertise, SIP.domains, SIP.certificate, SIP.key, SIP.ackTimeout, SIP.sessionExpires, SIP.minSE,
+        SIP.maxDialogs, SIP.shutdownTime,
+        MSRP.address, MSRP.advertise, MSRP.maxMessageSize, MSRP.certificate, MSRP.key, MSRP.trust, MSRP.verify,
+        MSRP.egress, MSRP.maxUnchunked, MSRP.gracePeriod, MSRP.reconnectSameSession, MSRP.transactionTimeout,
+        MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.threads,
+        MSRP.maxConnections, MSRP.maxConnectionsPerAddress, MSRP.maxConnectsPerDestination, MSRP.maxHeadSize,
+        MSRP.maxQueueSize,
+        Conference.adhocRooms, Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
+        Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
+        Room.title, Room.welcome, Room.plainText, Room.maximumParticipants,
+        Log.level, Log.sipStackLevel,
+    ]
+
+    /// What each section is for, in the sample's order.
+    static let sections: [(name: String, documentation: [String])] = [
+        ("SIP", ["Where calls come in."]),
+        ("MSRP", ["Where messages travel: one port for plain and TLS connections, told apart by their first byte."]),
+        ("Conference", ["What holds for all rooms."]),
+        (
+            "Room lobby@example.com",
+            [
+                "A room that exists from the start. Its name is user@domain: the user part is case-sensitive, the domain",
+                "has to be one of [SIP] domains. Have as many of these sections as there are rooms.",
+            ]
+        ),
+        ("Log", ["Log lines go to standard error."]),
+    ]
+
+    /// Sections of the MSRP relay, which this release doesn't have: named so, rather than called unknown.
+    static let notSupportedYet = ["Relay", "Database", "Memory"]
+
+    enum SIP {
+        static let listen = Option(
+            "SIP", "listen",
+            default: [
+                ListenEntry(transport: .udp, host: "127.0.0.1", port: 5060),
+                ListenEntry(transport: .tcp, host: "127.0.0.1", port: 5060),
+                ListenEntry(transport: .tls, host: "127.0.0.1", port: 5061),
+            ], "udp:127.0.0.1:5060, tcp:127.0.0.1:5060, tls:127.0.0.1:5061", read: Values.listen,
+            "Transport, address and port of every listener, separated by commas. IPv6 in brackets: udp:[::1]:5060.",
+            "0.0.0.0 is every IPv4 address. Port 0 lets the system choose; the choice is printed at start.")
+        static let advertise = Option<HostPort?>(
+            "SIP", "advertise", default: nil, "(the local address that faces the peer)", example: "chat.example.com",
+            read: Values.optionalHostPort,
+            "host[:port] that Contact headers show, for 1:1 NAT and containers.")
+        static let domains = Option<[String]>(
+            "SIP", "domains", default: [], "(every name and address of this host)", example: "example.com, 127.0.0.1",
+            read: Values.domains,
+            "Domains whose rooms are served, separated by commas. Calls to other domains get 404.")
+        static let certificate = Option<String?>(
+            "SIP", "certificate", default: nil, "(generated in the state directory)", example: "chat.crt",
+            read: Values.file,
+            "PEM file with the certificate for SIP over TLS, followed by its chain. Relative to this file's folder.")
+        static let key = Option<String?>(
+            "SIP", "key", default: nil, "(generated in the state directory)", example: "chat.key", read: Values.file,
+            "PEM file with the private key of that certificate. Relative to this file's folder.")
+        static let ackTimeout = Option<Duration>(
+            "SIP", "ack_timeout", default: .seconds(5), "5 s", read: Values.duration(.seconds(1) ... .seconds(32)),
+            "How long a 200 to an INVITE waits for its ACK before the participant is taken out of the room.")
+        static let sessionExpires = Option<Duration>(
+            "SIP", "session_expires", default: .seconds(1800), "1800 s",
+            read: Values.duration(.seconds(90) ... .seconds(86_400)),
+            "Session-Expires we ask for: a call that isn't refreshed within it has ended (RFC 4028).")
+        static let minSE = Option<Duration>(
+            "SIP", "min_se", default: .seconds(90), "90 s", read: Values.duration(.seconds(90) ... .seconds(86_400)),
+            "Min-SE: the shortest session interval we accept (RFC 4028).")
+        static let maxDialogs = Option<Int>(
+            "SIP", "max_dialogs", default: 20_000, "20000", read: Values.count(1...1_000_000),
+            "Most calls at a time; one more gets 486.")
+        static let shutdownTime = Option<Duration>(
+            "SIP", "shutdown_time", default: .seconds(4), "4 s", read: Values.duration(.seconds(0) ... .seconds(60)),
+            "How long an orderly end waits for the answers to its BYEs.")
+    }
+
+    enum MSRP {
+        static let address = Option(
+            "MSRP", "address", default: HostPort(host: "127.0.0.1", port: 2855), "127.0.0.1:2855",
+            read: Values.hostPort,
+            "Address and port for plain and TLS connections. 0.0.0.0 is every IPv4 address, [::] every address;",
+            "port 0 lets the system choose. Without a port: 2855.")
+        static let advertise = Option<HostPort?>(
+            "MSRP", "advertise", default: nil, "(the local address that faces the peer)", example: "chat.example.com",
+            read: Values.optionalHostPort,
+            "host[:port] that our a=path shows. TLS clients check certificates against this name.")
+        static let maxMessageSize = Option<Int>(
+            "MSRP", "max_message_size", default: 10 << 20, "10 MiB", read: Values.size(1024...(1 << 30)),
+            "The largest message that is accepted (413 above), and a=max-size.")
+        static let certificate = Option<String?>(
+            "MSRP", "certificate", default: nil, "(that of [SIP], else generated)", example: "chat.crt",
+            read: Values.file,
+            "PEM file with the certificate for MSRP over TLS, followed by its chain.")
+        static let key = Option<String?>(
+            "MSRP", "key", default: nil, "(that of [SIP], else generated)", example: "chat.key", read: Values.file,
+            "PEM file with the private key of that certificate.")
+        static let trust = Option<String?>(
+            "MSRP", "trust", default: nil, "(the system's authorities)", example: "authorities.pem", read: Values.file,
+            "PEM file with the authorities that verify_peers believes.")
+        static let verify = Option<Bool>(
+            "MSRP", "verify_peers", default: false, "No", read: Values.boolean,
+            "Whether the certificate of a peer we connect to by TLS must be good for its name.",
+            "A fingerprint in the peer's SDP is checked in any case.")
+        static let egress = Option<EgressChoice>(
+            "MSRP", "egress", default: .automatic, "automatic", read: Values.choice(EgressChoice.self),
+            "Where confd connects at a peer's word (a=setup:passive). same-source: only the address the call came from;",
+            "public: no loopback, private or link-local address; any: anywhere.",
+            "automatic: any where [MSRP] address is loopback or private, else public.")
+        static let maxUnchunked = Option<Int>(
+            "MSRP", "max_unchunked", default: 1 << 20, "1 MiB", read: Values.size(2048...(1 << 30)),
+            "Chat messages up to this size go out as one uninterrupted SEND, because common clients fail on a second",
+            "chunk. Larger ones are cut into chunks.")
+        static let gracePeriod = Option<Duration>(
+            "MSRP", "grace_period", default: .seconds(10), "10 s",
+            read: Values.duration(.seconds(0) ... .seconds(3600)),
+            "How long a participant whose MSRP connection was lost may come back by re-INVITE before BYE.")
+        static let reconnectSameSession = Option<Bool>(
+            "MSRP", "reconnect_same_session", default: false, "No", read: Values.boolean,
+            "Whether such a participant may also come back on the old path without a re-INVITE.")
+        static let transactionTimeout = Option<Duration>(
+            "MSRP", "transaction_timeout", default: .seconds(30), "30 s",
+            read: Values.duration(.seconds(1) ... .seconds(300)),
+            "A SEND not answered within this is a lost connection (RFC 4975 says 30 s).")
+        static let connectTimeout = Option<Duration>(
+            "MSRP", "connect_timeout", default: .seconds(10), "10 s",
+            read: Values.duration(.seconds(1) ... .seconds(120)),
+            "How long connecting out may take.")
+        static let handshakeTimeout = Option<Duration>(
+            "MSRP", "handshake_timeout", default: .seconds(10), "10 s",
+            read: Values.duration(.seconds(1) ... .seconds(120)),
+            "How long a TLS handshake may take.")
+        static let silentTimeout = Option<Duration>(
+            "MSRP", "silent_timeout", default: .seconds(30), "30 s",
+            read: Values.duration(.seconds(1) ... .seconds(3600)),
+            "A connection that has not named its session within this is closed.")
+        static let slowMemberWait = Option<Duration>(
+            "MSRP", "slow_member_wait", default: .seconds(2), "2 s",
+            read: Values.duration(.seconds(0) ... .seconds(60)),
+            "The longest that a sender waits for slow participants that still make progress.")
+        static let threads = Option<Int>(
+            "MSRP", "threads", default: 1, "1", read: Values.count(1...1),
+            "Threads that carry messages. One is all that this release supports.")
+        static let maxConnections = Option<Int>(
+            "MSRP", "max_connections", default: 20_000, "20000", read: Values.count(1...1_000_000),
+            "Most connections at a time.")
+        static let maxConnectionsPerAddress = Option<Int>(
+            "MSRP", "max_connections_per_address", default: 200, "200", read: Values.count(1...1_000_000),
+            "Most connections from one address at a time; loopback is exempt.")
+        static let maxConnectsPerDestination = Option<Int>(
+            "MSRP", "max_connects_per_destination", default: 10, "10", read: Values.count(1...100_000),
+            "Most outgoing connection attempts under way to one address (RFC 4975 section 14.5).")
+        static let maxHeadSize = Option<Int>(
+            "MSRP", "max_head_size", default: 16 << 10, "16 KiB", read: Values.size(1024...(1 << 20)),
+            "The largest start line with headers; more closes the connection.")
+        static let maxQueueSize = Option<Int>(
+            "MSRP", "max_queue_size", default: 16 << 20, "16 MiB", read: Values.size((64 << 10)...(1 << 32)),
+            "Bytes that may wait for one slow participant before it is dropped; at least max_message_size.")
+    }
+
+    enum Conference {
+        static let adhocRooms = Option<Bool>(
+            "Conference", "adhoc_rooms", default: true, "Yes", read: Values.boolean,
+            "Whether a call to a room that doesn't exist makes it. No: only the [Room ...] sections exist.")
+        static let stateDirectory = Option<String?>(
+            "Conference", "state_directory", default: nil, "(/var/lib/confd for root, else ~/.local/state/confd)",
+            example: "/var/lib/confd", read: Values.folder,
+            "Folder for the database, the generated certificate and the spool; made when missing.")
+        static let maxRooms = Option<Int>(
+            "Conference", "max_rooms", default: 10_000, "10000", read: Values.count(1...1_000_000),
+            "Most rooms at a time.")
+        static let maximumParticipants = Option<Int>(
+            "Conference", "maximum_participants", default: 1000, "1000", read: Values.count(2...100_000),
+            "Most participants in a room; one more gets 486.")
+        static let plainText = Option<Bool>(
+            "Conference", "plain_text", default: true, "Yes", read: Values.boolean,
+            "Whether clients without message/cpim may join with text/plain.")
+        static let welcome = Option<String?>(
+            "Conference", "welcome", default: nil, "(a short text, to clients without a=chatroom only)",
+            example: "Welcome!", read: Values.optionalText,
+            "Text that a newcomer gets in a room made on demand.")
+        static let pendingMessages = Option<Int>(
+            "Conference", "pending_messages", default: 100, "100", read: Values.count(0...10_000),
+            "Messages that wait for a participant between the call and its MSRP connection.")
+        static let demo = Option<Bool>(
+            "Conference", "demo", default: false, "No", read: Values.boolean,
+            "Whether confd prints what to call and what to type, after the ready line.")
+    }
+
+    enum Room {
+        static let title = Option<String?>(
+            "Room", "title", default: nil, "(none)", example: "The lobby", read: Values.optionalText,
+            "The room's name as people see it.")
+        static let welcome = Option<String?>(
+            "Room", "welcome", default: nil, "(that of [Conference])", example: "Welcome to the lobby!",
+            read: Values.optionalText,
+            "Text that every newcomer gets.")
+        static let plainText = Option<Bool?>(
+            "Room", "plain_text", default: nil, "(that of [Conference])", example: "Yes",
+            read: { (text, context) throws(ValueError) in try Values.boolean(text, context) },
+            "Whether clients without message/cpim may join with text/plain.")
+        static let maximumParticipants = Option<Int?>(
+            "Room", "maximum_participants", default: nil, "(that of [Conference])", example: "50",
+            read: { (text, context) throws(ValueError) in try Values.count(2...100_000)(text, context) },
+            "Most participants in this room.")
+    }
+
+    enum Log {
+        static let level = Option<LogLevel>(
+            "Log", "level", default: .info, "info", read: Values.choice(LogLevel.self),
+            "trace, debug, info, notice, warning, error or critical.")
+        static let sipStackLevel = Option<Int>(
+            "Log", "sip_stack_level", default: 1, "1", read: Values.count(0...9),
+            "How much the SIP library says, 0 (nothing) to 9 (everything).")
+    }
+}
+
+/// `[MSRP] egress`
+enum EgressChoice: String, CaseIterable, Sendable {
+    case automatic
+    case sameSource = "same-source"
+    case `public`
+    case any
+}
+
+/// `[Log] level`, the names of swift-log.
+enum LogLevel: String, CaseIterable, Sendable {
+    case trace, debug, info, notice, warning, error, critical
+}

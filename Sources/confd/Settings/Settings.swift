@@ -1,0 +1,196 @@
+/// Everything that `confd serve` can be told, checked and typed.
+struct Settings: Equatable, Sendable {
+    struct SIP: Equatable, Sendable {
+        var listen: [ListenEntry]
+        var advertise: HostPort?
+        /// Empty: every name and address of this host.
+        var domains: [String]
+        var certificate: String?
+        var key: String?
+        var ackTimeout: Duration
+        var sessionExpires: Duration
+        var minSE: Duration
+        var maxDialogs: Int
+        var shutdownTime: Duration
+    }
+
+    struct MSRP: Equatable, Sendable {
+        var host: String
+        var port: Int
+        var advertise: HostPort?
+        var maxMessageSize: Int
+        var certificate: String?
+        var key: String?
+        var trust: String?
+        var verifyPeers: Bool
+        var egress: EgressChoice
+        var maxUnchunked: Int
+        var gracePeriod: Duration
+        var reconnectSameSession: Bool
+        var transactionTimeout: Duration
+        var connectTimeout: Duration
+        var handshakeTimeout: Duration
+        var silentTimeout: Duration
+        var slowMemberWait: Duration
+        var threads: Int
+        var maxConnections: Int
+        var maxConnectionsPerAddress: Int
+        var maxConnectsPerDestination: Int
+        var maxHeadSize: Int
+        var maxQueueSize: Int
+    }
+
+    struct Conference: Equatable, Sendable {
+        var adhocRooms: Bool
+        var stateDirectory: String?
+        var maxRooms: Int
+        var maximumParticipants: Int
+        var plainText: Bool
+        var welcome: String?
+        var pendingMessages: Int
+        var demo: Bool
+    }
+
+    struct Room: Equatable, Sendable {
+        /// As written: case-sensitive user part.
+        var user: String
+        /// In lower case.
+        var domain: String
+        var title: String?
+        var welcome: String?
+        var plainText: Bool
+        var maximumParticipants: Int
+    }
+
+    struct Log: Equatable, Sendable {
+        var level: LogLevel
+        var sipStackLevel: Int
+    }
+
+    var sip: SIP
+    var msrp: MSRP
+    var conference: Conference
+    var rooms: [Room]
+    var log: Log
+
+    /// Reads every option from `source`; what can't be read takes its default and is reported there.
+    init(_ source: inout SettingsSource) {
+        sip = SIP(&source)
+        msrp = MSRP(&source)
+        let conference = Conference(&source)
+        self.conference = conference
+        rooms = source.rooms.map { Room(user: $0.user, domain: $0.domain, section: $0.section, conference, &source) }
+        log = Log(&source)
+        checkTogether(&source)
+    }
+
+    /// Rules that concern more than one option.
+    private func checkTogether(_ source: inout SettingsSource) {
+        source.requirePair(Options.SIP.certificate, Options.SIP.key)
+        source.requirePair(Options.MSRP.certificate, Options.MSRP.key)
+        if msrp.maxQueueSize < msrp.maxMessageSize {
+            source.report(
+                Options.MSRP.maxQueueSize, "MSRP",
+                "\(Values.printSize(msrp.maxQueueSize)) is less than max_message_size "
+                    + "(\(Values.printSize(msrp.maxMessageSize))); make it at least as large")
+        }
+        if sip.minSE > sip.sessionExpires {
+            source.report(Options.SIP.minSE, "SIP", "is more than session_expires; make it at most as long")
+        }
+        if let advertise = sip.advertise, Self.isWildcard(advertise.host) {
+            source.report(Options.SIP.advertise, "SIP", "nobody can call \(advertise.host); write a name or an address")
+        }
+        if let advertise = msrp.advertise, Self.isWildcard(advertise.host) {
+            source.report(
+                Options.MSRP.advertise, "MSRP", "nobody can reach \(advertise.host); write a name or an address")
+        }
+        for room in rooms where !sip.domains.isEmpty && !sip.domains.contains(room.domain) {
+            source.report(
+                room: room,
+                "the domain '\(room.domain)' is not served; add it to [SIP] domains (\(sip.domains.joined(separator: ", ")))"
+            )
+        }
+    }
+
+    /// Whether `host` stands for every address of the host.
+    static func isWildcard(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" || host == "*" }
+}
+
+extension Settings.SIP {
+    init(_ source: inout SettingsSource) {
+        listen = source.value(Options.SIP.listen)
+        advertise = source.value(Options.SIP.advertise)
+        domains = source.value(Options.SIP.domains)
+        certificate = source.value(Options.SIP.certificate)
+        key = source.value(Options.SIP.key)
+        ackTimeout = source.value(Options.SIP.ackTimeout)
+        sessionExpires = source.value(Options.SIP.sessionExpires)
+        minSE = source.value(Options.SIP.minSE)
+        maxDialogs = source.value(Options.SIP.maxDialogs)
+        shutdownTime = source.value(Options.SIP.shutdownTime)
+    }
+}
+
+extension Settings.MSRP {
+    init(_ source: inout SettingsSource) {
+        let address = source.value(Options.MSRP.address)
+        host = address.host
+        port = address.port ?? 2855
+        advertise = source.value(Options.MSRP.advertise)
+        maxMessageSize = source.value(Options.MSRP.maxMessageSize)
+        certificate = source.value(Options.MSRP.certificate)
+        key = source.value(Options.MSRP.key)
+        trust = source.value(Options.MSRP.trust)
+        verifyPeers = source.value(Options.MSRP.verify)
+        egress = source.value(Options.MSRP.egress)
+        maxUnchunked = source.value(Options.MSRP.maxUnchunked)
+        gracePeriod = source.value(Options.MSRP.gracePeriod)
+        reconnectSameSession = source.value(Options.MSRP.reconnectSameSession)
+        transactionTimeout = source.value(Options.MSRP.transactionTimeout)
+        connectTimeout = source.value(Options.MSRP.connectTimeout)
+        handshakeTimeout = source.value(Options.MSRP.handshakeTimeout)
+        silentTimeout = source.value(Options.MSRP.silentTimeout)
+        slowMemberWait = source.value(Options.MSRP.slowMemberWait)
+        threads = source.value(Options.MSRP.threads)
+        maxConnections = source.value(Options.MSRP.maxConnections)
+        maxConnectionsPerAddress = source.value(Options.MSRP.maxConnectionsPerAddress)
+        maxConnectsPerDestination = source.value(Options.MSRP.maxConnectsPerDestination)
+        maxHeadSize = source.value(Options.MSRP.maxHeadSize)
+        maxQueueSize = source.value(Options.MSRP.maxQueueSize)
+    }
+}
+
+extension Settings.Conference {
+    init(_ source: inout SettingsSource) {
+        adhocRooms = source.value(Options.Conference.adhocRooms)
+        stateDirectory = source.value(Options.Conference.stateDirectory)
+        maxRooms = source.value(Options.Conference.maxRooms)
+        maximumParticipants = source.value(Options.Conference.maximumParticipants)
+        plainText = source.value(Options.Conference.plainText)
+        welcome = source.value(Options.Conference.welcome)
+        pendingMessages = source.value(Options.Conference.pendingMessages)
+        demo = source.value(Options.Conference.demo)
+    }
+}
+
+extension Settings.Room {
+    init(
+        user: String, domain: String, section: String, _ conference: Settings.Conference,
+        _ source: inout SettingsSource
+    ) {
+        self.user = user
+        self.domain = domain
+        title = source.value(Options.Room.title, in: section)
+        welcome = source.value(Options.Room.welcome, in: section) ?? conference.welcome
+        plainText = source.value(Options.Room.plainText, in: section) ?? conference.plainText
+        maximumParticipants =
+            source.value(Options.Room.maximumParticipants, in: section) ?? conference.maximumParticipants
+    }
+}
+
+extension Settings.Log {
+    init(_ source: inout SettingsSource) {
+        level = source.value(Options.Log.level)
+        sipStackLevel = source.value(Options.Log.sipStackLevel)
+    }
+}
