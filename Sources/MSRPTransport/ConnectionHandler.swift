@@ -1,0 +1,94 @@
+import Logging
+import NIOCore
+import NIOGnuTLS
+
+/// The one handler of a plain channel: translates between the channel and its `Connection`.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let connection: Connection
+    /// Called once when the connection can be used: at once for plain, after the handshake for TLS.
+    private var established: ((Connection) -> Void)?
+
+    init(connection: Connection, established: ((Connection) -> Void)? = nil) {
+        self.connection = connection
+        self.established = established
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        connection.context = context
+        if context.channel.isActive { becameActive() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        connection.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        becameActive()
+        context.fireChannelActive()
+    }
+
+    private func becameActive() {
+        if !connection.isTLS { announce() }
+    }
+
+    private func announce() {
+        guard let established else { return }
+        self.established = nil
+        established(connection)
+        connection.transport.scheduler.flush()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        connection.received(unwrapInboundIn(data))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        connection.transport.scheduler.flush()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if connection.mayRead() { context.read() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        connection.channelWritabilityChanged()
+        connection.transport.scheduler.flush()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let completed = event as? TLSHandshakeCompleted else { return }
+        connection.isTLS = true
+        connection.peerCertificate = completed.peerCertificate
+        connection.transport.counters.tlsConnections &+= 1
+        announce()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let transport = connection.transport
+        if error is TLSError {
+            transport.counters.tlsFailures &+= 1
+            if connection.closeReason == nil { connection.closeReason = .tlsFailed }
+        } else if connection.closeReason == nil {
+            connection.closeReason = .failed
+        }
+        transport.logger.debug(
+            "connection failed",
+            metadata: [
+                "connection": "\(connection.number)", "peer": "\(connection.remoteName)", "error": "\(error)",
+            ])
+        connection.close(.now, reason: .failed)
+        transport.scheduler.flush()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connection.channelClosed()
+        connection.transport.scheduler.flush()
+    }
+}
+
+@available(*, unavailable)
+extension ConnectionHandler: Sendable {}

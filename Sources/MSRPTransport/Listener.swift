@@ -1,0 +1,141 @@
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// An address to listen on.
+package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    /// A numeric address, IPv6 without brackets.
+    package let host: String
+    /// 0: any.
+    package let port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+package enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
+    case addressInUse(ListenAddress)
+    case notAnAddress(ListenAddress)
+    case cannotListen(ListenAddress, reason: String)
+
+    package var description: String {
+        switch self {
+        case .addressInUse(let address): "MSRP cannot listen on \(address): the address is in use"
+        case .notAnAddress(let address): "MSRP cannot listen on \(address): not a numeric address"
+        case .cannotListen(let address, let reason): "MSRP cannot listen on \(address): \(reason)"
+        }
+    }
+}
+
+/// Accepts connections on one port for both owners, mixer and relay, plain and TLS.
+enum Listener {
+    static func open(
+        _ addresses: [ListenAddress], transport: NIOLoopBound<TransportLoop>
+    ) async throws(ListenError) -> [SocketAddress] {
+        var channels: [any Channel] = []
+        var failure: ListenError?
+        for address in addresses {
+            do throws(ListenError) {
+                channels.append(try await open(address, transport: transport))
+            } catch {
+                failure = error
+                break
+            }
+        }
+        if let failure {
+            for channel in channels { try? await channel.close().get() }
+            throw failure
+        }
+        let opened = channels
+        let loop = transport.eventLoop
+        return
+            (try? await loop.submit {
+                transport.value.adopt(listeners: opened)
+                return opened.compactMap(\.localAddress)
+            }.get()) ?? []
+    }
+
+    private static func open(
+        _ address: ListenAddress, transport: NIOLoopBound<TransportLoop>
+    ) async throws(ListenError) -> any Channel {
+        guard let socketAddress = try? SocketAddress(ipAddress: address.host, port: address.port) else {
+            throw .notAnAddress(address)
+        }
+        var bootstrap = ServerBootstrap(group: transport.eventLoop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: TransportLoop.receiveAllocator)
+            .childChannelInitializer { channel in
+                let transport = transport.value
+                guard let connection = transport.admit(channel, isOutbound: false) else { return channel.close() }
+                transport.setUserTimeout(channel)
+                return channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(FirstByteDetector(connection: connection))
+                    try pipeline.addHandler(ConnectionHandler(connection: connection))
+                }
+            }
+        if socketAddress.protocol == .inet6 {
+            // `[::]` and `0.0.0.0` are listeners of their own.
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.socket(SocketOptionLevel(IPPROTO_IPV6), SocketOptionName(IPV6_V6ONLY)), value: 1)
+        }
+        do {
+            return try await bootstrap.bind(to: socketAddress).get()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw .addressInUse(address)
+        } catch {
+            throw .cannotListen(address, reason: "\(error)")
+        }
+    }
+
+    static func shutdown(transport: NIOLoopBound<TransportLoop>, eventLoop: any EventLoop) async {
+        _ = try? await eventLoop.submit { transport.value.beginShutdown() }.get()
+        let step: TimeAmount = .milliseconds(20)
+        let limit = (try? await eventLoop.submit { transport.value.limits.lingerTimeout }.get()) ?? .zero
+        let deadline = NIODeadline.now() + limit + .milliseconds(500)
+        while NIODeadline.now() < deadline {
+            let isDone = try? await eventLoop.scheduleTask(in: step) { !transport.value.hasConnections }.futureResult
+                .get()
+            if isDone != false { break }
+        }
+        _ = try? await eventLoop.submit {
+            transport.value.closeAll(.now)
+            transport.value.stopTimer()
+        }.get()
+    }
+}
+
+extension TransportLoop {
+    /// Starts small, so that an idle connection holds little, and grows with what is read.
+    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 1024, maximum: 262_144)
+
+    func adopt(listeners channels: [any Channel]) {
+        listenerChannels.append(contentsOf: channels)
+        listeners.append(contentsOf: channels.compactMap(\.localAddress))
+        if hasStandardEgress { egress = .standard(listeners: listeners) }
+    }
+
+    func beginShutdown() {
+        isClosing = true
+        for channel in listenerChannels { channel.close(promise: nil) }
+        listenerChannels = []
+        closeAll(.orderly)
+    }
+
+    func setUserTimeout(_ channel: any Channel) {
+        let milliseconds = CInt(clamping: limits.userTimeout.nanoseconds / 1_000_000)
+        try? channel.syncOptions?.setOption(
+            ChannelOptions.socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_USER_TIMEOUT)),
+            value: SocketOptionValue(milliseconds))
+    }
+}

@@ -1,0 +1,84 @@
+import NIOCore
+
+/// The only place that writes, flushes and closes connections: once per connection and turn of the loop.
+///
+/// - `enqueue` and `close` mark their connection; every entry point from outside (the end of a read, a control hop,
+///   a timer) ends in `flush`.
+/// - A write may call back at once into the same channel's read and inactive. Those callbacks mark further
+///   connections, which the running flush still reaches; a flush within a flush does nothing.
+/// - Output buffers belong to the loop: a connection holds one from its first enqueue until the flush.
+package final class OutboundScheduler {
+    /// Buffers that grew beyond this are not kept.
+    static let largestPooledBuffer = 256 * 1024
+    static let mostPooledBuffers = 1024
+    static let bufferCapacity = 2048
+
+    private let eventLoop: any EventLoop
+    private var marked: [Connection] = []
+    private var offered: [Connection] = []
+    private var pool: [ByteBuffer] = []
+    private var pooledBytes = 0
+    private var isFlushing = false
+    private var isTurnScheduled = false
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    func mark(_ connection: Connection) {
+        marked.append(connection)
+    }
+
+    /// In the next turn of the loop, when others had theirs, the connection's owner may give it more.
+    func offerTurn(to connection: Connection) {
+        offered.append(connection)
+        guard !isTurnScheduled else { return }
+        isTurnScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.takeTurn() }
+    }
+
+    private func takeTurn() {
+        isTurnScheduled = false
+        let turn = offered
+        offered = []
+        for connection in turn { connection.takeOfferedTurn() }
+        flush()
+    }
+
+    /// Writes what was enqueued since the last flush and closes what was to be closed.
+    package func flush() {
+        guard !isFlushing, !marked.isEmpty else { return }
+        isFlushing = true
+        var next = 0
+        while next < marked.count {
+            let connection = marked[next]
+            next += 1
+            connection.performOutput()
+        }
+        marked.removeAll(keepingCapacity: marked.count <= 4096)
+        isFlushing = false
+    }
+
+    // MARK: Buffers
+
+    func takeBuffer() -> ByteBuffer {
+        guard let buffer = pool.popLast() else { return ByteBufferAllocator().buffer(capacity: Self.bufferCapacity) }
+        pooledBytes &-= buffer.capacity
+        return buffer
+    }
+
+    /// Takes a buffer back when its bytes were handed to the channel. If the channel still holds them, clearing
+    /// moves this one to new storage.
+    func giveBack(_ buffer: inout ByteBuffer) {
+        guard buffer.capacity > 0, buffer.capacity <= Self.largestPooledBuffer, pool.count < Self.mostPooledBuffers,
+            pooledBytes < Self.largestPooledBuffer * 16
+        else { return }
+        buffer.clear()
+        pooledBytes &+= buffer.capacity
+        pool.append(buffer)
+    }
+}
+
+@available(*, unavailable)
+extension OutboundScheduler: Sendable {}

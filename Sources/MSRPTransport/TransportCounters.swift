@@ -1,0 +1,21 @@
+/// What the transport did since it started.
+package struct TransportCounters: Sendable, Equatable {
+    package var connections = 0
+    package var connectionsAccepted: UInt64 = 0
+    package var connectionsOpened: UInt64 = 0
+    package var tlsConnections: UInt64 = 0
+    package var refusedByConnectionLimit: UInt64 = 0
+    package var refusedByAddressLimit: UInt64 = 0
+    package var unboundTimeouts: UInt64 = 0
+    package var garbage: UInt64 = 0
+    package var unknownSessions: UInt64 = 0
+    package var sessionsInUse: UInt64 = 0
+    package var connectFailures: UInt64 = 0
+    package var egressRefusals: UInt64 = 0
+    package var tlsFailures: UInt64 = 0
+    package var sessions = 0
+    package var bytesIn: UInt64 = 0
+    package var bytesOut: UInt64 = 0
+
+    package init() {}
+}

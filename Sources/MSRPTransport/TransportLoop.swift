@@ -1,0 +1,150 @@
+package import Logging
+package import NIOCore
+import NIOGnuTLS
+
+/// All that MSRP transport holds on one event loop: connections, sessions, output, one coarse timer.
+///
+/// Confined to its loop; others use `TransportHandle`.
+package final class TransportLoop {
+    /// How often deadlines are looked at.
+    package static let tick: TimeAmount = .milliseconds(500)
+
+    package let eventLoop: any EventLoop
+    package let limits: TransportLimits
+    package let logger: Logger
+    package let scheduler: OutboundScheduler
+    package var sessions: SessionTable
+    package var counters = TransportCounters()
+
+    /// Who owns connections that start with AUTH. It keeps itself alive.
+    package weak var authOwner: (any SessionOwner)?
+
+    /// Where peers may make us connect to.
+    package var egress: EgressPolicy
+    /// The listeners' actual addresses.
+    package internal(set) var listeners: [SocketAddress] = []
+    /// Whether `shutdown` was asked for.
+    package internal(set) var isClosing = false
+
+    let serverTLS: TLSContext?
+    let clientTLS: TLSContext?
+    let tlsScratch = TLSScratch()
+    lazy var connector = Connector(transport: self)
+
+    var listenerChannels: [any Channel] = []
+    /// Nobody configured the egress policy.
+    let hasStandardEgress: Bool
+
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    /// Those with a deadline: nobody owns them, or they linger.
+    private var timedConnections: [ObjectIdentifier: Connection] = [:]
+    private var connectionsByAddress: [IPAddress: Int] = [:]
+    private var tickers: [(NIODeadline) -> Void] = []
+    private var timer: RepeatedTask?
+    private var lastNumber: UInt64 = 0
+
+    init(eventLoop: any EventLoop, configuration: TransportConfiguration, logger: Logger) {
+        eventLoop.preconditionInEventLoop()
+        self.eventLoop = eventLoop
+        limits = configuration.limits
+        serverTLS = configuration.serverTLS
+        clientTLS = configuration.clientTLS
+        egress = configuration.egress ?? .public
+        hasStandardEgress = configuration.egress == nil
+        sessions = SessionTable(limit: configuration.limits.sessions)
+        scheduler = OutboundScheduler(eventLoop: eventLoop)
+        self.logger = logger
+    }
+
+    // MARK: Time
+
+    /// Calls back every `tick`, and flushes afterwards.
+    package func everyTick(_ body: @escaping (NIODeadline) -> Void) {
+        tickers.append(body)
+    }
+
+    func startTimer() {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in
+            bound.value.ticked(at: .now())
+        }
+    }
+
+    func stopTimer() {
+        timer?.cancel()
+        timer = nil
+        tickers = []
+    }
+
+    /// Looks at all deadlines; also what tests call instead of waiting.
+    package func ticked(at now: NIODeadline) {
+        for connection in Array(timedConnections.values) where connection.deadline <= now {
+            if connection.closing == nil { counters.unboundTimeouts &+= 1 }
+            connection.close(.now, reason: .unboundTimeout)
+        }
+        for (session, owner) in sessions.expire(now: now) { owner.reservationExpired(session) }
+        for ticker in tickers { ticker(now) }
+        scheduler.flush()
+    }
+
+    // MARK: Connections
+
+    /// A connection for a channel that was accepted or opened; nil when a limit says no.
+    func admit(_ channel: any Channel, isOutbound: Bool) -> Connection? {
+        guard !isClosing, connections.count < limits.connections else {
+            counters.refusedByConnectionLimit &+= 1
+            return nil
+        }
+        let remote = channel.remoteAddress
+        if let address = remote.flatMap({ IPAddress($0) }), !address.isLoopback {
+            let count = connectionsByAddress[address, default: 0]
+            guard count < limits.connectionsPerAddress else {
+                counters.refusedByAddressLimit &+= 1
+                return nil
+            }
+            connectionsByAddress[address] = count + 1
+        }
+        lastNumber &+= 1
+        let connection = Connection(
+            transport: self, remoteAddress: remote, localAddress: channel.localAddress, isOutbound: isOutbound,
+            number: lastNumber)
+        connections[ObjectIdentifier(connection)] = connection
+        timedConnections[ObjectIdentifier(connection)] = connection
+        counters.connections = connections.count
+        if isOutbound { counters.connectionsOpened &+= 1 } else { counters.connectionsAccepted &+= 1 }
+        return connection
+    }
+
+    func forget(_ connection: Connection) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        timedConnections[ObjectIdentifier(connection)] = nil
+        counters.connections = connections.count
+        if let address = connection.remoteIP, !address.isLoopback, let count = connectionsByAddress[address] {
+            connectionsByAddress[address] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    func time(_ connection: Connection) { timedConnections[ObjectIdentifier(connection)] = connection }
+
+    func untime(_ connection: Connection) {
+        if connection.closing == nil { timedConnections[ObjectIdentifier(connection)] = nil }
+    }
+
+    func closeAll(_ mode: CloseMode) {
+        for connection in connections.values { connection.close(mode) }
+        scheduler.flush()
+    }
+
+    var hasConnections: Bool { !connections.isEmpty }
+
+    func serverTLSHandler() -> GnuTLSHandler? {
+        serverTLS.map { GnuTLSHandler(context: $0, limits: tlsLimits, scratch: tlsScratch) }
+    }
+
+    var tlsLimits: TLSLimits {
+        TLSLimits(handshakeTimeout: limits.tlsHandshakeTimeout, closeTimeout: limits.lingerTimeout)
+    }
+}
+
+@available(*, unavailable)
+extension TransportLoop: Sendable {}
