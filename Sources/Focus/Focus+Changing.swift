@@ -1,0 +1,119 @@
+import Logging
+import MediaMixer
+import Payloads
+import SIP
+
+/// re-INVITE and UPDATE (RFC 3261 section 14.2, RFC 3311 section 5.2, RFC 3264 section 8). What is refused changes
+/// nothing.
+extension Focus {
+    func offered(_ call: Call, _ transaction: Transaction, _ request: Request, isInvite: Bool) {
+        guard var dialog = dialogs[call] else {
+            return reject(transaction, .gone, metadata: metadata(request))
+        }
+        let body = SessionBody(of: request)
+        if let rejection = Rejection(body) {
+            return reject(transaction, rejection, metadata: metadata(request))
+        }
+        let contact = contacts.value(for: dialog.room, request: request)
+        guard case .description(let offer) = body else {
+            return isInvite
+                ? sendOffer(call, transaction, request, contact: contact)
+                : refresh(call, transaction, request, contact: contact)
+        }
+        if let rejection = Rejection(dialog.machine.offered()) {
+            return reject(transaction, rejection, metadata: metadata(dialog))
+        }
+        let examination: MSRPNegotiation.Examination
+        do {
+            examination = try dialog.negotiation.examine(offer: offer)
+        } catch {
+            dialog.negotiation.abandon()
+            _ = dialog.machine.answered()
+            dialogs[call] = dialog
+            return reject(
+                transaction, Rejection(error, agent: agent(request.local)), metadata: metadata(dialog))
+        }
+        dialogs[call] = dialog
+        refreshTarget(call, request)
+        guard examination.change != .unchanged, let member = dialog.member else {
+            return answer(call, transaction, contact: contact, localPath: nil)
+        }
+        let agent = agent(request.local)
+        Task.immediate {
+            await change(
+                member, to: examination, for: call, answering: transaction, contact: contact, agent: agent)
+        }
+    }
+
+    private func change(
+        _ member: MemberID, to examination: MSRPNegotiation.Examination, for call: Call,
+        answering transaction: Transaction, contact: String, agent: String
+    ) async {
+        do throws(JoinRefusal) {
+            let reservation = try await mixer.renegotiate(
+                member, media: PeerMedia(examination.media), newSession: examination.change == .newSession)
+            answer(call, transaction, contact: contact, localPath: reservation.localPath)
+        } catch {
+            guard var dialog = dialogs[call] else { return }
+            dialog.negotiation.abandon()
+            let rejection: Rejection = dialog.machine.answered() ? Rejection(error, agent: agent) : .terminated
+            dialogs[call] = dialog
+            reject(transaction, rejection, metadata: metadata(dialog))
+        }
+    }
+
+    /// Also when the peer cancelled its re-INVITE meanwhile: the mixer has changed, and the next offer is compared
+    /// with that.
+    private func answer(_ call: Call, _ transaction: Transaction, contact: String, localPath: String?) {
+        guard var dialog = dialogs[call] else { return }
+        let isAlive = dialog.machine.answered()
+        let description = dialog.negotiation.answer(localPath: localPath)
+        dialogs[call] = dialog
+        guard isAlive else { return reject(transaction, .terminated, metadata: metadata(dialog)) }
+        accept(transaction, contact: contact, body: .description(description))
+    }
+
+    /// A re-INVITE without offer gets our description as it is (RFC 3261 section 14.2).
+    private func sendOffer(_ call: Call, _ transaction: Transaction, _ request: Request, contact: String) {
+        guard var dialog = dialogs[call] else { return }
+        if let rejection = Rejection(dialog.machine.offerRequested()) {
+            return reject(transaction, rejection, metadata: metadata(dialog))
+        }
+        guard let path = dialog.negotiation.localPath else {
+            return reject(transaction, .pending, metadata: metadata(dialog))
+        }
+        let description = dialog.negotiation.makeOffer(localPath: path)
+        dialogs[call] = dialog
+        refreshTarget(call, request)
+        accept(transaction, contact: contact, body: .description(description))
+    }
+
+    /// An UPDATE without offer: a session refresh or a new Contact (RFC 4028 section 9, RFC 3311 section 5.2).
+    private func refresh(_ call: Call, _ transaction: Transaction, _ request: Request, contact: String) {
+        refreshTarget(call, request)
+        accept(transaction, contact: contact, body: nil)
+    }
+
+    /// A target refresh may come from elsewhere, and with another Contact (RFC 3261 section 12.2.2).
+    private func refreshTarget(_ call: Call, _ request: Request) {
+        guard !request.contacts.isEmpty else { return }
+        let route = PeerRoute.source(of: request)
+        guard let dialog = dialogs[call], dialog.route != route else { return }
+        dialogs[call]?.route = route
+        signalling.setRoute(call, route)
+    }
+}
+
+extension Rejection {
+    /// 487: the dialog ended while the request was being worked on (RFC 3261 section 15.1.2).
+    static let terminated = Rejection(status: 487, why: "the dialog has ended")
+
+    fileprivate init?(_ action: InviteMachine.OnOffer) {
+        switch action {
+        case .examine: return nil
+        case .retryLater: self = .retryLater()
+        case .pending: self = .pending
+        case .gone: self = .gone
+        }
+    }
+}

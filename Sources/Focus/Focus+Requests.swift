@@ -1,0 +1,44 @@
+import Logging
+import MediaMixer
+import SIP
+
+/// Requests that are no offers: OPTIONS, and the methods that are not served.
+extension Focus {
+    func requested(_ transaction: Transaction, _ request: Request, call: Call?) {
+        switch request.method {
+        case "OPTIONS": options(transaction, request, call: call)
+        case let method where Capabilities.knownMethods.contains(method):
+            reject(transaction, .methodNotAllowed, metadata: metadata(request))
+        default:
+            reject(transaction, .unknownMethod, metadata: metadata(request))
+        }
+    }
+
+    /// What an INVITE to the same URI would get (RFC 3261 section 11.2), with the focus's capabilities
+    /// (RFC 4579 section 5.13).
+    private func options(_ transaction: Transaction, _ request: Request, call: Call?) {
+        if let call, let dialog = dialogs[call] {
+            return answerOptions(transaction, contact: contacts.value(for: dialog.room, request: request))
+        }
+        switch resolver.resolve(request.requestURI) {
+        case .unsupportedScheme: reject(transaction, .unsupportedScheme, metadata: metadata(request))
+        case .notFound: reject(transaction, .notFound, metadata: metadata(request))
+        case .server: answerOptions(transaction, contact: contacts.value(for: nil, request: request))
+        case .room(let room):
+            let contact = contacts.value(for: room, request: request)
+            if configuration.createsRoomsOnDemand { return answerOptions(transaction, contact: contact) }
+            let metadata = metadata(request)
+            Task.immediate {
+                if await mixer.roomExists(room) {
+                    answerOptions(transaction, contact: contact)
+                } else {
+                    reject(transaction, .notFound, metadata: metadata)
+                }
+            }
+        }
+    }
+
+    private func answerOptions(_ transaction: Transaction, contact: String) {
+        signalling.respond(to: transaction, status: 200, phrase: nil, contact: contact, headers: [], body: nil)
+    }
+}

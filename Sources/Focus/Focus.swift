@@ -1,0 +1,193 @@
+package import Logging
+package import MediaMixer
+import Payloads
+package import SIP
+
+/// The conference focus (RFC 4579): takes INVITEs to rooms, has the mixer make the sessions, and keeps the dialogs.
+///
+/// It runs on the SIP thread, so events come in and answers go out as plain calls; only the mixer is waited for. The
+/// decisions are those of `InviteMachine` and of the values in `Requests/`.
+package actor Focus: SIPHandler {
+    nonisolated let signalling: any Signalling
+    nonisolated let mixer: any Mixer
+    let logger: Logger
+    private let now: @Sendable () -> ContinuousClock.Instant
+
+    var configuration: FocusConfiguration
+    var resolver: RoomResolver
+    var contacts: ContactAddress
+    var mediaAuthority: MediaAuthority
+
+    var dialogs: [Call: ParticipantDialog] = [:]
+    var calls: [MemberID: Call] = [:]
+    var roster = Roster()
+    /// INVITEs the mixer is asked about.
+    var pendingInvites = 0
+    /// Members that ended before their reservation was heard of.
+    var endedEarly: [MemberID: EndCause] = [:]
+    var anonymousCallers: UInt64 = 0
+    var isShuttingDown = false
+    private var acknowledgements = AcknowledgementWatch()
+    private var shutdownWaiter: CheckedContinuation<Void, Never>?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { signalling.executor }
+
+    /// Makes the focus the stack's handler; from now on calls are taken. The stack holds it weakly.
+    ///
+    /// - Parameter events: what the mixer reports, in its order.
+    package static func start(
+        stack: SIPStack, mixer: MixerHandle, events: AsyncStream<MemberEvent>, configuration: FocusConfiguration,
+        logger: Logger
+    ) async -> Focus {
+        let focus = Focus(
+            signalling: StackSignalling(stack: stack), mixer: MixerPost(mixer), configuration: configuration,
+            logger: logger)
+        await focus.follow(events)
+        await stack.setHandler(focus)
+        return focus
+    }
+
+    package init(
+        signalling: any Signalling, mixer: any Mixer, configuration: FocusConfiguration, logger: Logger,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+    ) {
+        self.signalling = signalling
+        self.mixer = mixer
+        self.configuration = configuration
+        self.logger = logger
+        self.now = now
+        (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
+    }
+
+    /// Takes new settings for what comes from now on; calls that are there go on as they are.
+    package func configure(_ configuration: FocusConfiguration) {
+        self.configuration = configuration
+        (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
+    }
+
+    private static func addresses(
+        _ configuration: FocusConfiguration, _ listeners: [Endpoint]
+    ) -> (RoomResolver, ContactAddress, MediaAuthority) {
+        let aliases =
+            listeners.filter { !$0.isWildcard }.map(\.host) + [configuration.advertise?.host].compactMap { $0 }
+        let resolver = RoomResolver(domains: configuration.domains, aliases: aliases)
+        return (
+            resolver,
+            ContactAddress(advertise: configuration.advertise, listeners: listeners, resolver: resolver),
+            MediaAuthority(advertise: configuration.mediaAdvertise, listeners: configuration.mediaListeners)
+        )
+    }
+
+    /// The participants of a room.
+    package func participants(of room: RoomAddress) -> [Roster.Entry] { roster.entries(of: room) }
+
+    /// INVITE dialogs that exist, those that are ending included.
+    package var dialogCount: Int { dialogs.count }
+
+    // MARK: Events
+
+    package nonisolated func received(_ event: SIPEvent) {
+        assumeIsolated { $0.handle(event) }
+    }
+
+    package func handle(_ event: SIPEvent) {
+        switch event {
+        case .invite(let call, let transaction, let request): invited(call, transaction, request)
+        case .reinvite(let call, let transaction, let request): offered(call, transaction, request, isInvite: true)
+        case .update(let call, let transaction, let request): offered(call, transaction, request, isInvite: false)
+        case .acknowledged(let call, let body): acknowledged(call, body)
+        case .cancelled(let call, _): cancelled(call)
+        case .bye(let call, _): peerGone(call, how: "bye")
+        case .ended(let call, let ending): ended(call, ending)
+        case .request(let transaction, let request): requested(transaction, request, call: nil)
+        case .inDialogRequest(let call, let transaction, let request): requested(transaction, request, call: call)
+        case .response, .answer: break  // nothing is asked by the focus yet
+        }
+    }
+
+    private func follow(_ events: AsyncStream<MemberEvent>) {
+        Task { [weak self] in
+            for await event in events { await self?.handle(event) }
+        }
+    }
+
+    package func handle(_ event: MemberEvent) {
+        _ = roster.apply(event)
+        switch event {
+        case .ended(let member, let cause): mediaEnded(member.id, cause)
+        case .mediaLost(let member):
+            logger.info("media lost", metadata: ["room": "\(member.room)", "participant": "\(member.uri)"])
+        case .joined, .left, .mediaActive, .nicknameChanged: break
+        }
+    }
+
+    // MARK: Watching for ACKs
+
+    func watchForAcknowledgement(_ call: Call) {
+        let timeout = configuration.acknowledgementTimeout
+        if acknowledgements.add(call.id, deadline: now() + timeout) { startTimer(after: timeout) }
+    }
+
+    private func startTimer(after delay: Duration) {
+        signalling.schedule(after: delay) { [weak self] in
+            self?.assumeIsolated { $0.checkAcknowledgements() }
+        }
+    }
+
+    private func checkAcknowledgements() {
+        let now = now()
+        let (due, next) = acknowledgements.expire(now: now)
+        for call in due { acknowledgementTimedOut(Call(id: call)) }
+        if let next { startTimer(after: next - now) }
+    }
+
+    // MARK: Shutting down
+
+    /// Sends BYE to everybody and waits until all dialogs are over, at most `shutdownTimeout`.
+    package func shutdown() async {
+        isShuttingDown = true
+        for call in dialogs.keys { hangUp(call, reason: HangUpReason.shutdown, leaving: .shutdown) }
+        guard !dialogs.isEmpty, shutdownWaiter == nil else { return }
+        logger.info("waiting for calls to end", metadata: ["calls": "\(dialogs.count)"])
+        signalling.schedule(after: configuration.shutdownTimeout) { [weak self] in
+            self?.assumeIsolated { $0.finishShutdown() }
+        }
+        await withCheckedContinuation { shutdownWaiter = $0 }
+    }
+
+    private func finishShutdown() {
+        if !dialogs.isEmpty { logger.warning("calls left behind", metadata: ["calls": "\(dialogs.count)"]) }
+        shutdownWaiter?.resume()
+        shutdownWaiter = nil
+    }
+
+    func forget(_ call: Call) {
+        dialogs[call] = nil
+        if dialogs.isEmpty, shutdownWaiter != nil { finishShutdown() }
+    }
+
+    // MARK: Answering
+
+    func reject(_ transaction: Transaction, _ rejection: Rejection, metadata: Logger.Metadata) {
+        logger.info(
+            "refused", metadata: metadata.merging(["status": "\(rejection.status)", "why": "\(rejection.why)"]) { $1 })
+        signalling.respond(
+            to: transaction, status: rejection.status, phrase: nil, contact: nil, headers: rejection.headers, body: nil)
+    }
+
+    func accept(_ transaction: Transaction, contact: String, body: MessageBody?) {
+        signalling.respond(
+            to: transaction, status: 200, phrase: nil, contact: contact, headers: [], body: body)
+    }
+
+    func metadata(_ request: Request) -> Logger.Metadata {
+        ["method": "\(request.method)", "uri": "\(request.requestURI)", "call-id": "\(request.callID)"]
+    }
+
+    func metadata(_ dialog: ParticipantDialog) -> Logger.Metadata {
+        ["room": "\(dialog.room)", "participant": "\(dialog.participant)", "call-id": "\(dialog.callID)"]
+    }
+
+    /// Our name in Warning headers (RFC 3261 section 20.43).
+    func agent(_ local: Endpoint) -> String { configuration.advertise?.description ?? local.authority }
+}

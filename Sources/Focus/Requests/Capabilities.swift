@@ -1,0 +1,30 @@
+package import SIP
+
+/// What the focus does, as its headers say it (RFC 3261 section 13.3.1.4, RFC 4579 section 5.13). What isn't done is
+/// not listed, so that nobody waits for it.
+package enum Capabilities {
+    package static let methods = ["INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS"]
+    /// RFC 4028 is done; others are not needed.
+    package static let optionTags = ["timer"]
+    /// None before subscriptions to the conference package are served (RFC 4575).
+    package static let eventPackages: [String] = []
+    /// Bodies that are understood (RFC 3261 section 20.1, RFC 5621 section 3).
+    package static let bodyTypes = ["application/sdp", "multipart/mixed", "multipart/alternative"]
+
+    static let allow = HeaderField("Allow", methods.joined(separator: ", "))
+    static let accept = HeaderField("Accept", bodyTypes.joined(separator: ", "))
+
+    /// Sets what the stack writes by itself to what the focus does.
+    package static func apply(to configuration: inout SIPConfiguration) {
+        configuration.allow = methods
+        configuration.supported = optionTags
+        configuration.allowEvents = eventPackages
+        configuration.accept = bodyTypes
+    }
+
+    /// Methods that SIP's RFCs define: 405 where they are not served, 501 for others (RFC 3261 sections 8.2.1, 21.5.2).
+    static let knownMethods: Set<String> = [
+        "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS", "REGISTER", "MESSAGE", "REFER", "SUBSCRIBE", "NOTIFY",
+        "PUBLISH", "INFO", "PRACK",
+    ]
+}
