@@ -4,3 +4,15 @@
 #include <gnutls/x509.h>
 #include <gnutls/crypto.h>
 #include <gnutls/abstract.h>
+
+/* What Swift cannot see: function-like macros, and gnutls_free, which is a mutable global. */
+
+static inline void confd_gnutls_free(void *memory)
+{
+    gnutls_free(memory);
+}
+
+static inline unsigned int confd_gnutls_p256_bits(void)
+{
+    return GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+}

@@ -8,6 +8,8 @@ package enum CertificateError: Error, Equatable, Sendable, CustomStringConvertib
     /// The key is not that of the first certificate of the file.
     case keyMismatch(keyFile: String, certificateFile: String)
     case generationFailed(GnuTLSCode)
+    /// GnuTLS refuses to present or trust it.
+    case unusable(GnuTLSCode)
 
     package var description: String {
         switch self {
@@ -19,6 +21,7 @@ package enum CertificateError: Error, Equatable, Sendable, CustomStringConvertib
         case .keyMismatch(let key, let certificate):
             "key does not belong to the certificate ('\(key)', '\(certificate)')"
         case .generationFailed(let code): "certificate could not be generated: \(code)"
+        case .unusable(let code): "certificate cannot be used: \(code)"
         }
     }
 }

@@ -1,3 +1,4 @@
+import CGnuTLS
 import Synchronization
 
 /// Which end of the handshake this is.
@@ -36,6 +37,15 @@ package enum TrustAnchors: Sendable {
 package final class TLSContext: Sendable {
     package let role: TLSRole
     package let counters = TLSCounters()
+    let sessionFlags: UInt32
+
+    // GnuTLS only reads credentials and priorities once sessions use them, and allows that from several
+    // threads; they are changed nowhere after init and freed when the last session is gone, because every
+    // session keeps its context.
+    private nonisolated(unsafe) let credentials: gnutls_certificate_credentials_t
+    private nonisolated(unsafe) let priorities: gnutls_priority_t
+    private let ticketKey: [UInt8]
+    private let asksForCertificate: Bool
 
     /// For accepting connections. The first identity is the default; with several, the name that the
     /// client asks for (SNI, RFC 6066 section 3) selects. A client certificate is asked for, never
@@ -44,18 +54,120 @@ package final class TLSContext: Sendable {
         identities: [TLSIdentity], asksForCertificate: Bool = true, versions: [TLSVersion] = [.tls12, .tls13],
         sendsTickets: Bool = true
     ) throws(CertificateError) -> TLSContext {
-        TLSContext(role: .server)
+        do throws(GnuTLSCode) {
+            return try TLSContext(
+                role: .server, identities: identities, trust: .none, versions: versions,
+                asksForCertificate: asksForCertificate, sendsTickets: sendsTickets)
+        } catch {
+            throw .unusable(error)
+        }
     }
 
     /// For connecting. The identity is presented when the server asks for a certificate.
     package static func client(
         identity: TLSIdentity? = nil, trust: TrustAnchors = .none, versions: [TLSVersion] = [.tls12, .tls13]
     ) throws(CertificateError) -> TLSContext {
-        TLSContext(role: .client)
+        var trust = trust
+        if case .file(let path) = trust {
+            let pem = try PrivateFile.read(path)
+            guard X509List(pem: pem) != nil else { throw .notACertificate(file: path) }
+            trust = .pem(pem)
+        }
+        do throws(GnuTLSCode) {
+            return try TLSContext(
+                role: .client, identities: identity.map { [$0] } ?? [], trust: trust, versions: versions,
+                asksForCertificate: false, sendsTickets: false)
+        } catch {
+            throw .unusable(error)
+        }
     }
 
-    private init(role: TLSRole) {
+    private init(
+        role: TLSRole, identities: [TLSIdentity], trust: TrustAnchors, versions: [TLSVersion],
+        asksForCertificate: Bool, sendsTickets: Bool
+    ) throws(GnuTLSCode) {
+        var credentials: gnutls_certificate_credentials_t?
+        try GnuTLSCode.check { gnutls_certificate_allocate_credentials(&credentials) }
+        guard let credentials else { throw GnuTLSCode(GNUTLS_E_MEMORY_ERROR) }
+        var priorities: gnutls_priority_t?
+        do throws(GnuTLSCode) {
+            try GnuTLSCode.check { gnutls_priority_init2(&priorities, Self.priority(versions), nil, 0) }
+            guard priorities != nil else { throw GnuTLSCode(GNUTLS_E_MEMORY_ERROR) }
+            for identity in identities { try Self.add(identity, to: credentials) }
+            try Self.add(trust, to: credentials)
+            ticketKey =
+                sendsTickets
+                ? try .exported { (key: UnsafeMutablePointer<gnutls_datum_t>) -> Int32 in
+                    gnutls_session_ticket_key_generate(key)
+                } : []
+        } catch {
+            gnutls_certificate_free_credentials(credentials)
+            if let priorities { gnutls_priority_deinit(priorities) }
+            throw error
+        }
+        guard let priorities else { throw GnuTLSCode(GNUTLS_E_MEMORY_ERROR) }
         self.role = role
+        self.credentials = credentials
+        self.priorities = priorities
+        self.asksForCertificate = asksForCertificate
+        var flags = UInt32(GNUTLS_NONBLOCK)
+        switch role {
+        case .server: flags |= UInt32(GNUTLS_SERVER)
+        case .client: flags |= UInt32(GNUTLS_CLIENT) | GNUTLS_FORCE_CLIENT_CERT.rawValue
+        }
+        if !sendsTickets { flags |= UInt32(GNUTLS_NO_TICKETS) }
+        sessionFlags = flags
+    }
+
+    deinit {
+        gnutls_certificate_free_credentials(credentials)
+        gnutls_priority_deinit(priorities)
+    }
+
+    /// Prepares a session that was made with `sessionFlags`.
+    func configure(_ session: gnutls_session_t) throws(GnuTLSCode) {
+        try GnuTLSCode.check { gnutls_priority_set(session, priorities) }
+        try GnuTLSCode.check {
+            gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
+        }
+        if asksForCertificate { gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST) }
+        if !ticketKey.isEmpty {
+            try GnuTLSCode.check { ticketKey.withDatum { gnutls_session_ticket_enable_server(session, $0) } }
+        }
+    }
+
+    private static func priority(_ versions: [TLSVersion]) -> String {
+        // AES-128-GCM first: chat needs no more, and it is the cheapest for both ends.
+        let ciphers = "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-CBC:+AES-256-CBC"
+        let tls13 = versions.contains(.tls13) ? ":+VERS-TLS1.3" : ""
+        let tls12 = versions.contains(.tls12) ? ":+VERS-TLS1.2" : ""
+        return "NORMAL:-VERS-ALL\(tls13)\(tls12):\(ciphers)"
+    }
+
+    private static func add(
+        _ identity: TLSIdentity, to credentials: gnutls_certificate_credentials_t
+    ) throws(GnuTLSCode) {
+        try GnuTLSCode.check {
+            identity.certificatePEM.withDatum { certificate in
+                identity.keyPEM.withDatum { key in
+                    gnutls_certificate_set_x509_key_mem2(credentials, certificate, key, GNUTLS_X509_FMT_PEM, nil, 0)
+                }
+            }
+        }
+    }
+
+    private static func add(
+        _ trust: TrustAnchors, to credentials: gnutls_certificate_credentials_t
+    ) throws(GnuTLSCode) {
+        switch trust {
+        case .none, .file: break
+        case .system:
+            try GnuTLSCode.check { gnutls_certificate_set_x509_system_trust(credentials) }
+        case .pem(let pem):
+            try GnuTLSCode.check {
+                pem.withDatum { gnutls_certificate_set_x509_trust_mem(credentials, $0, GNUTLS_X509_FMT_PEM) }
+            }
+        }
     }
 }
 
