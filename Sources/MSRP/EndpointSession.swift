@@ -134,6 +134,8 @@ package struct EndpointSession: Sendable {
 
     /// Requests without an answer.
     package var outstanding: Int { outstandingRequests.count }
+    /// Octets held for messages of which only some chunks have come.
+    package var heldBytes: Int { reassembler.held }
     /// When the oldest of them times out.
     package var nextTimeout: NIODeadline? { outstandingRequests.first?.deadline }
 

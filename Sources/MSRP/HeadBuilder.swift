@@ -125,7 +125,7 @@ struct HeadBuilder: Sendable {
 
     /// Upper-case letters by the grammar; digits and the underscore are seen in extensions.
     private static func isMethodName(_ word: UnsafeRawBufferPointer) -> Bool {
-        !word.isEmpty
+        word.first.map { $0 >= 0x41 && $0 <= 0x5A } == true
             && word.allSatisfy { ($0 >= 0x41 && $0 <= 0x5A) || Octet.isDigit($0) || $0 == UInt8(ascii: "_") }
     }
 
