@@ -31,6 +31,7 @@ package struct MediaTypeList: Sendable, Hashable {
         if allowsAnything { return true }
         let wanted = ASCII.lowercased(type)
         let major = wanted.utf8.prefix { $0 != UInt8(ascii: "/") }
+        guard major.count < wanted.utf8.count else { return false }
         for entry in text.utf8.split(separator: ASCII.space) {
             if entry.elementsEqual(wanted.utf8) { return true }
             if entry.count == major.count + 2, entry.suffix(2).elementsEqual("/*".utf8), entry.starts(with: major) {
