@@ -48,7 +48,7 @@ var targets: [Target] = [
     .executableTarget(name: "confd-bench", dependencies: ["CBench", argumentParser], path: "Benchmarks/confd-bench"),
 
     // Tests
-    .target(name: "Support", path: "Tests/Support"),
+    .target(name: "Support", dependencies: ["CGnuTLS"], path: "Tests/Support"),
     .testTarget(name: "MSRPTests", dependencies: ["MSRP", "Support", nioCore]),
     .testTarget(name: "PayloadsTests", dependencies: ["Payloads", "Support"]),
     .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth"]),

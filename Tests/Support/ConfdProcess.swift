@@ -1,0 +1,99 @@
+import Foundation
+
+/// The real confd with a configuration and state folder of its own, on free loopback ports.
+package final class ConfdProcess: Sendable {
+    package let process: ChildProcess
+    package let folder: TemporaryFolder
+    package let configurationFile: String
+    package let readyLine: String
+    package let udp: SocketAddress
+    package let tcp: SocketAddress
+    package let tls: SocketAddress
+    package let msrp: SocketAddress
+
+    /// CONFD_BINARY, or `confd` beside the test bundle.
+    package static var executable: String {
+        if let path = ProcessInfo.processInfo.environment["CONFD_BINARY"] { return path }
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("confd").path
+    }
+
+    /// Options by section; they are written over the defaults of these tests.
+    package typealias Options = [String: [String: String]]
+
+    package static func configuration(_ options: Options, folder: String, host: String = "127.0.0.1") -> String {
+        let address = SocketAddress(host: host, port: 0)
+        var sections: Options = [
+            "SIP": ["listen": "udp:\(address), tcp:\(address), tls:\(address)", "domains": "127.0.0.1, example.com"],
+            "MSRP": ["address": "\(address)"],
+            "Conference": ["adhoc_rooms": "Yes", "state_directory": "\(folder)/state"],
+            "Log": ["level": "info"],
+        ]
+        for (section, values) in options { sections[section, default: [:]].merge(values) { $1 } }
+        return sections.sorted { $0.key < $1.key }.map { name, values in
+            "[\(name)]\n" + values.sorted { $0.key < $1.key }.map { "\($0) = \($1)\n" }.joined()
+        }.joined(separator: "\n")
+    }
+
+    package init(_ options: Options = [:], host: String = "127.0.0.1") throws {
+        folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/state", withIntermediateDirectories: true)
+        configurationFile = try folder.write(
+            Self.configuration(options, folder: folder.path, host: host), to: "confd.ini")
+        process = try ChildProcess(
+            Self.executable, ["serve", "--config-file", configurationFile], folder: folder.path, name: "confd")
+        readyLine = try process.line(startingWith: "confd ready:", within: 20)
+        var found = [String: SocketAddress]()
+        for word in readyLine.split(whereSeparator: { " ,=".contains($0) }) {
+            for transport in ["udp", "tcp", "tls"] where word.hasPrefix("\(transport):") {
+                found[transport] = found[transport] ?? Self.address(word.dropFirst(4))
+            }
+        }
+        for word in readyLine.split(separator: " ") where word.hasPrefix("msrp=") {
+            found["msrp"] = Self.address(word.dropFirst(5))
+        }
+        guard let udp = found["udp"], let tcp = found["tcp"], let tls = found["tls"], let msrp = found["msrp"] else {
+            throw SupportError("ports are missing in `\(readyLine)`")
+        }
+        (self.udp, self.tcp, self.tls, self.msrp) = (udp, tcp, tls, msrp)
+    }
+
+    private static func address(_ text: Substring) -> SocketAddress? {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        return SocketAddress(host: String(text[..<colon]), port: port)
+    }
+
+    package func address(_ transport: SIPTransportName) -> SocketAddress {
+        switch transport {
+        case .udp: udp
+        case .tcp: tcp
+        case .tls: tls
+        }
+    }
+
+    package var log: String { process.standardError }
+
+    /// SIGTERM, and how it ended.
+    package func terminate(within seconds: Double = 8) throws -> ChildProcess.Exit {
+        process.signal(SIGTERM)
+        return try process.waitForExit(within: seconds)
+    }
+
+    /// Resident memory in KiB.
+    package func residentKiB() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.identifier)/status", encoding: .utf8)
+        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
+            let words = line.split(whereSeparator: { " \t".contains($0) })
+            if words.count > 1, let value = Int(words[1]) { return value }
+        }
+        throw SupportError("no VmRSS of process \(process.identifier)")
+    }
+
+    /// Open descriptors.
+    package func descriptorCount() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.identifier)/fd").count
+    }
+}

@@ -1,0 +1,345 @@
+import Foundation
+import Support
+import Testing
+
+/// Two people in a room who talk while something else goes on: what was sent must arrive, once and in order.
+struct UndisturbedCall {
+    let alice: Participant
+    let bob: Participant
+    private(set) var turns = 0
+
+    init(_ confd: ConfdProcess) throws {
+        alice = try Participant("alice", in: "sip:undisturbed@127.0.0.1", of: confd)
+        bob = try Participant("bob", in: "sip:undisturbed@127.0.0.1", of: confd, over: .tcp, tls: true)
+    }
+
+    mutating func talk() throws {
+        turns += 1
+        #expect(try alice.say("turn \(turns)") == 200)
+        #expect(try bob.hears() == "turn \(turns)")
+    }
+
+    func end() throws {
+        try alice.leave()
+        try bob.leave()
+    }
+}
+
+extension SystemTests {
+    @Suite("Hostile peers")
+    struct HostileTests {
+        /// The packets that kill or unroute an unguarded library, as complete messages.
+        static func crashPackets(_ sip: RawSIPClient) -> [String] {
+            let uri = "sip:crash@127.0.0.1"
+            func request(_ method: String, _ extra: String, body: String = "") -> String {
+                sip.requestText(
+                    method, uri, to: "<\(uri)>", fromTag: sip.newTag(), callID: sip.newCallID(), sequence: 1,
+                    extra: extra, body: body)
+            }
+            let offer = Offer().text
+            let sdp = "Content-Type: application/sdp\r\n"
+            let contact = "Contact: \(sip.contact)\r\n"
+            let unroutable = [
+                "Contact: <tel:+123>\r\n\(sdp)",
+                "\(contact)Record-Route: <tel:1>\r\n\(sdp)",
+                "\(contact)Record-Route: <sip:>\r\n\(sdp)",
+                "\(contact)Route: <tel:1>\r\n\(sdp)",
+                "Contact: *\r\n\(sdp)",
+                "Contact: <sip:>\r\n\(sdp)",
+                "Contact: <mailto:a@b>\r\n\(sdp)",
+                "Contact: <urn:service:sos>\r\n\(sdp)",
+                sdp,
+            ]
+            var packets = unroutable.map { request("INVITE", $0, body: offer) }
+            packets.append(
+                request("INVITE", sdp, body: offer).replacingOccurrences(
+                    of: "From: <\(sip.addressOfRecord)>", with: "From: <tel:+123>"))
+            packets.append(
+                request("INVITE", contact + sdp, body: offer).replacingOccurrences(
+                    of: "From: <\(sip.addressOfRecord)>", with: "From: <tel:+123>"))
+            for method in ["SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "INFO", "PRACK", "UPDATE"] {
+                packets.append(request(method, "Event: conference\r\n"))
+                packets.append(request(method, "Contact: <tel:+1>\r\nEvent: conference\r\nRefer-To: <tel:+1>\r\n"))
+                packets.append(request(method, "\(contact)Event: conference\r\nRecord-Route: <tel:1>\r\n"))
+            }
+            // Multipart bodies that end too soon, and a Content-Type without a boundary.
+            packets.append(request("INVITE", contact + "Content-Type: multipart/mixed\r\n", body: "--x\r\n"))
+            packets.append(
+                request("INVITE", contact + "Content-Type: multipart/mixed;boundary=x\r\n", body: "--x\r\n\r\n--x-"))
+            packets.append(request("INVITE", contact + sdp, body: "v=0\r\nm=message 99999 TCP/MSRP *\r\na=path:\r\n"))
+            packets.append(request("REFER", "\(contact)Refer-To: <sip:x@127.0.0.1?Replaces=%00>;method=\r\n"))
+            return packets
+        }
+
+        @Test("no packet kills the process, and whoever is called is still there", arguments: SIPTransportName.allCases)
+        func crashPackets(_ transport: SIPTransportName) throws {
+            let confd = try ConfdProcess(["Log": ["level": "error"]])
+            var call = try UndisturbedCall(confd)
+            let witness = try RawSIPClient(.udp, to: confd, user: "witness")
+            let count = Self.crashPackets(witness).count
+            for index in 0..<count {
+                // A connection each: closing it is a good answer to such bytes.
+                let sip = try RawSIPClient(transport, to: confd, user: "mallory")
+                try sip.send(Self.crashPackets(sip)[index])
+                // A call that came about all the same is ended by confd sooner or later: let it try to.
+                if let response = try? sip.nextIfAny(within: 0.1, where: { $0.status >= 200 }), response.status == 200,
+                    response.method == "INVITE"
+                {
+                    Issue.record("packet \(index) was accepted:\n\(Self.crashPackets(sip)[index])")
+                }
+                #expect(try witness.ask("OPTIONS", "sip:crash@127.0.0.1").status > 0, "after packet \(index)")
+                sip.reset()
+            }
+            try call.talk()
+            try call.end()
+            #expect(try confd.terminate() == .exited(0))
+        }
+
+        @Test("a refused REFER brings no NOTIFY to whoever its Contact names (no reflector)")
+        func noReflection() throws {
+            let confd = try ConfdProcess()
+            let victim = try RawSIPClient(.udp, to: confd, user: "victim")
+            let sip = try RawSIPClient(.udp, to: confd, user: "mallory")
+            let uri = "sip:reflect@127.0.0.1"
+            let callID = sip.newCallID()
+            try sip.send(
+                sip.requestText(
+                    "REFER", uri, to: "<\(uri)>", fromTag: sip.newTag(), callID: callID, sequence: 1,
+                    extra: "Contact: \(victim.contact)\r\nRefer-To: <sip:bob@127.0.0.1>\r\n"))
+            #expect(try sip.finalResponse(to: callID, 1, "REFER").status >= 400)
+            #expect(try victim.nextIfAny(within: 0.7) == nil)
+            #expect(try sip.nextIfAny(within: 0.1) { !$0.isResponse } == nil)
+        }
+
+        /// Bounded: at most 100 connections are open at a time.
+        @Test("garbage connections leave no trace", arguments: ["SIP", "MSRP"])
+        func garbageConnections(_ port: String) throws {
+            let confd = try ConfdProcess(["Log": ["level": "error"]])
+            var call = try UndisturbedCall(confd)
+            let address = port == "SIP" ? confd.tcp : confd.msrp
+            var generator = SeededGenerator(seed: 2)
+            let total = SystemTests.long ? 10_000 : 2_000
+            var open = [ByteStream]()
+            // The first ones warm every path; what memory they need stays.
+            var residentAfterWarmUp = 0
+            for number in 0..<total {
+                let stream = try ByteStream(to: address)
+                var bytes = (0..<Int.random(in: 1...400, using: &generator)).map { _ in
+                    UInt8.random(in: 0...255, using: &generator)
+                }
+                // Every fourth looks like TLS, every fourth like a start line.
+                if number % 4 == 1 { bytes.replaceSubrange(0..<1, with: [0x16, 3, 1, 0, 200, 1]) }
+                if number % 4 == 2 { bytes.replaceSubrange(0..<1, with: Array("MSRP abcd SEND\r\nTo-Path: ".utf8)) }
+                if number % 4 == 3 { bytes.replaceSubrange(0..<1, with: Array("INVITE sip:a@b SIP/2.0\r\nVia: ".utf8)) }
+                try? stream.send(bytes)
+                open.append(stream)
+                if open.count == 100 {
+                    for (index, stream) in open.enumerated() { index % 2 == 0 ? stream.reset() : stream.close() }
+                    open.removeAll()
+                    try call.talk()
+                    if residentAfterWarmUp == 0, number >= total / 4 { residentAfterWarmUp = try confd.residentKiB() }
+                }
+            }
+            try call.talk()
+            #expect(try confd.residentKiB() - residentAfterWarmUp < 8 * 1024)
+            try call.end()
+            #expect(try confd.terminate() == .exited(0))
+        }
+
+        @Test("a connection that says nothing is closed (silent_timeout)")
+        func silentConnection() throws {
+            let confd = try ConfdProcess(["MSRP": ["silent_timeout": "1 s"]])
+            let silent = try ByteStream(to: confd.msrp)
+            let stuttering = try ByteStream(to: confd.msrp)
+            try stuttering.send("MSRP abcd1234 SEND\r\nTo-Pa")
+            #expect(try silent.closes(within: 6))
+            #expect(try stuttering.closes(within: 6))
+        }
+
+        @Test("a head without end closes the connection (max_head_size)")
+        func endlessHead() throws {
+            let confd = try ConfdProcess()
+            let stream = try ByteStream(to: confd.msrp)
+            let line = Array("X-Padding: \(String(repeating: "x", count: 1000))\r\n".utf8)
+            try stream.send("MSRP abcd1234 SEND\r\n")
+            var closed = false
+            for _ in 0..<200 where !closed {
+                do { try stream.send(line) } catch { closed = true }
+            }
+            if !closed { closed = try stream.closes(within: 5) }
+            #expect(closed)
+        }
+    }
+
+    @Suite("Fuzzing the process")
+    struct FuzzTests {
+        private static let sipTokens = [
+            "\r\n", "\r\n\r\n", "\0", ":", ";", ",", "<", ">", "\"", "\\", "@", "sip:", "sips:", "tel:", "urn:", "*",
+            "%00", "%", "?", "=", "[::1]", "99999999999999999999", "-1", "0", "SIP/2.0", "Via: ", "Contact: *\r\n",
+            "Content-Length: 999999\r\n", "Record-Route: <tel:1>\r\n", "Route: <sip:127.0.0.1;lr>\r\n", ";tag=",
+            "INVITE",
+            "BYE", "ACK", "CANCEL", "UPDATE", "REGISTER", "\u{00e9}", "a=path:", "m=message", "v=0\r\n",
+        ]
+
+        private static func seeds(_ sip: RawSIPClient) -> [[UInt8]] {
+            let uri = "sip:fuzz@127.0.0.1"
+            let methods = [
+                "OPTIONS", "INVITE", "BYE", "CANCEL", "ACK", "UPDATE", "SUBSCRIBE", "REFER", "REGISTER",
+                "MESSAGE", "PUBLISH", "NOTIFY", "INFO", "PRACK",
+            ]
+            let requests = methods.map { method in
+                sip.requestText(
+                    method, uri, to: "<\(uri)>", fromTag: sip.newTag(), callID: sip.newCallID(), sequence: 1,
+                    extra: "Contact: \(sip.contact)\r\nRecord-Route: <sip:127.0.0.1:\(sip.localPort);lr>\r\n"
+                        + "Event: conference\r\nRefer-To: <sip:bob@127.0.0.1;method=BYE>\r\nSession-Expires: 1800\r\n"
+                        + "Supported: timer, replaces\r\nRSeq: 1\r\nRAck: 1 1 INVITE\r\n"
+                        + "Content-Type: application/sdp\r\n",
+                    body: Offer().text)
+            }
+            let response = requests[0].replacingOccurrences(of: "OPTIONS \(uri) SIP/2.0", with: "SIP/2.0 200 OK")
+            return (requests + [response] + HostileTests.crashPackets(sip)).map { Array($0.utf8) }
+        }
+
+        @Test("damaged SIP over UDP: the process stays up, its memory flat, a call undisturbed")
+        func datagrams() throws {
+            let total = SystemTests.long ? 200_000 : 6_000
+            let confd = try ConfdProcess(["Log": ["level": "error"]])
+            var call = try UndisturbedCall(confd)
+            let witness = try RawSIPClient(.udp, to: confd, user: "witness")
+            let fuzzer = try DatagramSocket(to: confd.udp)
+            let sip = try RawSIPClient(.udp, to: confd, user: "fuzzer")
+            let seeds = Self.seeds(sip)
+            var mutator = Mutator(seed: 42, tokens: Self.sipTokens)
+            var resident = [Int]()
+            for number in 0..<total {
+                // What is too long for a datagram is not sent.
+                let bytes = mutator.mutate(mutator.choose(seeds))
+                try fuzzer.send(bytes)
+                // The witness also paces: no more than a socket buffer of datagrams is under way.
+                if number % 100 == 99 {
+                    #expect(try witness.ask("OPTIONS", "sip:fuzz@127.0.0.1", within: 20).status > 0)
+                    while try fuzzer.receive(.after(seconds: 0)) != nil {}
+                }
+                if number % 1000 == 999 { try call.talk() }
+                if number % (total / 10) == total / 10 - 1 { resident.append(try confd.residentKiB()) }
+            }
+            try call.talk()
+            try call.end()
+            // Transactions and half-open calls live for 32 s: flat means that the second half adds no more than noise.
+            if SystemTests.long {
+                #expect(resident[9] - resident[4] < 32 * 1024, "\(resident)")
+            }
+            #expect(try confd.terminate() == .exited(0))
+        }
+
+        @Test("damaged SIP over streams", arguments: [SIPTransportName.tcp, .tls])
+        func streams(_ transport: SIPTransportName) throws {
+            let total = SystemTests.long ? (transport == .tcp ? 100_000 : 20_000) : 1_500
+            let confd = try ConfdProcess(["Log": ["level": "error"]])
+            var call = try UndisturbedCall(confd)
+            let witness = try RawSIPClient(.udp, to: confd, user: "witness")
+            let sip = try RawSIPClient(.udp, to: confd, user: "fuzzer")
+            let seeds = Self.seeds(sip)
+            var mutator = Mutator(seed: 43, tokens: Self.sipTokens)
+            let address = confd.address(transport)
+            var stream: ByteStream?
+            for number in 0..<total {
+                let open: ByteStream
+                if let stream {
+                    open = stream
+                } else {
+                    open = transport == .tls ? try TLSByteStream(to: address) : try ByteStream(to: address)
+                    stream = open
+                }
+                do {
+                    try open.send(mutator.mutate(mutator.choose(seeds)), within: 5)
+                    while let bytes = try open.receiveIfAny(.after(seconds: 0)) {
+                        if bytes.isEmpty { throw SupportError("closed") }
+                    }
+                } catch {
+                    // confd gave up on these bytes, which it may.
+                    stream = nil
+                }
+                // A stream is poisoned by the first wrong Content-Length: a fresh one every few messages.
+                if number % 5 == 4 {
+                    stream?.reset()
+                    stream = nil
+                }
+                if number % 100 == 99 {
+                    #expect(try witness.ask("OPTIONS", "sip:fuzz@127.0.0.1", within: 20).status > 0)
+                }
+                if number % 500 == 499 { try call.talk() }
+            }
+            try call.talk()
+            try call.end()
+            #expect(try confd.terminate() == .exited(0))
+        }
+
+        @Test("damaged MSRP, before and after the bind, plain and TLS", arguments: [false, true])
+        func msrp(tls: Bool) throws {
+            let confd = try ConfdProcess(["Log": ["level": "error"]])
+            var call = try UndisturbedCall(confd)
+            let tokens = [
+                "\r\n", "\r\n\r\n", "-------", "$\r\n", "+\r\n", "#\r\n", "MSRP ", " SEND\r\n", " 200 OK\r\n",
+                " REPORT\r\n",
+                " NICKNAME\r\n", " AUTH\r\n", "To-Path: ", "From-Path: ", "Byte-Range: 1-*/*\r\n",
+                "Byte-Range: 0-0/0\r\n",
+                "Byte-Range: 99999999999999999999-1/5\r\n", "Byte-Range: 5-2/1\r\n", "Success-Report: yes\r\n",
+                "Failure-Report: partial\r\n", "Content-Type: message/cpim\r\n", "Content-Type: text/plain\r\n", "\0",
+                "Status: 000 200\r\n", "Use-Nickname: \"\r\n", "msrp://", ";tcp", "[::1]", "%", "\u{00ff}",
+            ]
+            var mutator = Mutator(seed: 44, tokens: tokens)
+            let deadline = Deadline.after(seconds: SystemTests.long ? 300 : 5)
+            var sessions = 0
+            var resident = [Int]()
+            while !deadline.passed {
+                let member = try Participant("fuzzer\(sessions)", in: "sip:fuzz@127.0.0.1", of: confd, tls: tls)
+                let from = member.sip.addressOfRecord
+                let cpim = RawMSRPClient.cpim(from: from, to: member.room, "some text of a message")
+                let long = RawMSRPClient.cpim(from: from, to: member.room, String(repeating: "long", count: 5_000))
+                let path = member.msrp.remotePath
+                let local = member.msrp.localPath
+                let seeds: [[UInt8]] = [
+                    member.msrp.sendBytes(id: "aaaa1111", body: cpim),
+                    member.msrp.sendBytes(id: "aaaa2222", messageID: "x", byteRange: "1-50/100", body: cpim, flag: "+"),
+                    member.msrp.sendBytes(id: "aaaa3333", messageID: "x", byteRange: "51-100/100", body: cpim),
+                    member.msrp.sendBytes(id: "aaaa4444", messageID: "y", body: cpim, flag: "#"),
+                    member.msrp.sendBytes(id: "aaaa5555", body: long),
+                    member.msrp.sendBytes(id: "aaaa6666", extra: "Success-Report: yes\r\n", body: cpim),
+                    member.msrp.sendBytes(id: "aaaa7777", body: nil),
+                    Array(
+                        "MSRP bbbb1111 NICKNAME\r\nTo-Path: \(path)\r\nFrom-Path: \(local)\r\nUse-Nickname: \"n\"\r\n-------bbbb1111$\r\n"
+                            .utf8),
+                    Array(
+                        "MSRP bbbb2222 200 OK\r\nTo-Path: \(path)\r\nFrom-Path: \(local)\r\n-------bbbb2222$\r\n".utf8),
+                    Array(
+                        "MSRP bbbb3333 REPORT\r\nTo-Path: \(path)\r\nFrom-Path: \(local)\r\nMessage-ID: m\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n-------bbbb3333$\r\n"
+                            .utf8),
+                ]
+                do {
+                    for _ in 0..<20 {
+                        try member.msrp.stream.send(mutator.mutate(mutator.choose(seeds)), within: 5)
+                        while let bytes = try member.msrp.stream.receiveIfAny(.after(seconds: 0)) {
+                            if bytes.isEmpty { throw SupportError("closed") }
+                        }
+                    }
+                } catch {}
+                member.msrp.stream.reset()
+                // Bytes that name no session.
+                let stranger = try ByteStream(to: confd.msrp)
+                try? stranger.send(mutator.mutate(mutator.choose(seeds)), within: 5)
+                stranger.reset()
+                #expect(try member.call.bye().status > 0)
+                sessions += 1
+                if sessions % 10 == 0 { try call.talk() }
+                if sessions % 100 == 0 { resident.append(try confd.residentKiB()) }
+            }
+            try call.talk()
+            try call.end()
+            if let last = resident.last, resident.count > 8 {
+                #expect(last - resident[resident.count / 2] < 16 * 1024, "\(resident)")
+            }
+            #expect(try confd.terminate() == .exited(0))
+        }
+    }
+}
