@@ -30,7 +30,7 @@ extension Connection {
     }
 
     /// The same, with a serializer that appends to the buffer.
-    package func withOutput<R>(_ body: (inout ByteBuffer) throws -> R) rethrows -> R {
+    package func withOutput<R, E: Error>(_ body: (inout ByteBuffer) throws(E) -> R) throws(E) -> R {
         guard isOpen else {
             var unsent = ByteBuffer()
             return try body(&unsent)
@@ -121,7 +121,7 @@ extension Connection {
     // MARK: Closing
 
     /// Closes at the end of the turn. With `.now` all that waits is dropped.
-    package func close(_ mode: CloseMode, reason: CloseReason = .closedHere) {
+    package func close(_ mode: ClosingMode, reason: CloseReason = .closedHere) {
         guard !isClosed else { return }
         if closing == nil || mode == .now { closing = mode }
         if closeReason == nil { closeReason = reason }
@@ -155,7 +155,7 @@ extension Connection {
     private func write(_ context: ChannelHandlerContext) {
         let channel = context.channel
         if backlog.isEmpty, channel.isWritable {
-            guard pendingOutput > 0 else { return }
+            guard pendingOutput > 0 else { return releaseOutput() }
             transport.counters.bytesOut &+= UInt64(pendingOutput)
             pendingOutput = 0
             if pieces.isEmpty {
@@ -200,6 +200,10 @@ extension Connection {
         }
         backlogBytes &+= pendingOutput
         pendingOutput = 0
+        releaseOutput()
+    }
+
+    private func releaseOutput() {
         var buffer = ByteBuffer()
         swap(&buffer, &output)
         transport.scheduler.giveBack(&buffer)
@@ -211,9 +215,7 @@ extension Connection {
         pendingOutput = 0
         pieces = []
         wantsTurn = false
-        var buffer = ByteBuffer()
-        swap(&buffer, &output)
-        transport.scheduler.giveBack(&buffer)
+        releaseOutput()
     }
 
     /// All is with the channel. TLS says close_notify itself; on plain TCP our half is shut when the last byte has

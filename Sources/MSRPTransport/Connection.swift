@@ -1,6 +1,7 @@
 import Logging
 package import MSRP
 package import NIOCore
+import NIOGnuTLS
 
 /// One transport connection to a peer, confined to its event loop.
 ///
@@ -41,7 +42,7 @@ package final class Connection {
     var pendingOutput = 0
     var isMarked = false
     var wantsTurn = false
-    var closing: CloseMode?
+    var closing: ClosingMode?
     var isCloseStarted = false
     var isClosed = false
     var closeReason: CloseReason?
@@ -64,6 +65,14 @@ package final class Connection {
     package var eventLoop: any EventLoop { transport.eventLoop }
     package var isOpen: Bool { !isClosed && closing == nil }
     package var remoteIP: IPAddress? { remoteAddress.flatMap { IPAddress($0) } }
+
+    /// Whether the peer presented the certificate that has this digest.
+    /// - Parameter hash: as a=fingerprint names it (`sha-256`).
+    package func presentedCertificate(hash: String, digest: [UInt8]) -> Bool {
+        guard let peerCertificate, let function = HashFunction(rawValue: hash) else { return false }
+        return function.digest(of: peerCertificate) == digest
+    }
+
     var remoteName: String { remoteAddress?.description ?? "unknown" }
 
     /// The id whose end-line must not slip through in bodies that are passed on; see `PartParser.outgoingID`.

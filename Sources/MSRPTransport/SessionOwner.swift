@@ -48,7 +48,7 @@ package enum CloseReason: Sendable, Equatable {
     case closedHere
 }
 
-package enum CloseMode: Sendable {
+package enum ClosingMode: Sendable {
     /// What is queued is written, TLS says goodbye, and the peer has `TransportLimits.lingerTimeout`.
     case orderly
     /// The queue is dropped.

@@ -37,10 +37,16 @@ package struct SessionTable {
     /// until it releases the id.
     /// - Parameter deadline: when a session nobody connected to is dropped and its owner told.
     package mutating func reserve(owner: any SessionOwner, deadline: NIODeadline?) -> SessionID? {
-        guard entries.count < limit else { return nil }
         let id = SessionID.random()
+        return reserve(id, owner: owner, deadline: deadline) ? id : nil
+    }
+
+    /// The same with an id made before its owner.
+    /// - Returns: false when the table is full or the id is there already.
+    package mutating func reserve(_ id: SessionID, owner: any SessionOwner, deadline: NIODeadline?) -> Bool {
+        guard entries.count < limit, entries[id] == nil else { return false }
         entries[id] = Entry(owner: owner, connection: nil, deadline: deadline)
-        return id
+        return true
     }
 
     package func owner(of id: SessionID) -> (any SessionOwner)? { entries[id]?.owner }

@@ -16,8 +16,8 @@ package final class TransportLoop {
     package var sessions: SessionTable
     package var counters = TransportCounters()
 
-    /// Who owns connections that start with AUTH. It keeps itself alive.
-    package weak var authOwner: (any SessionOwner)?
+    /// Who owns connections that start with AUTH.
+    package var authOwner: (any SessionOwner)?
 
     /// Where peers may make us connect to.
     package var egress: EgressPolicy
@@ -29,7 +29,7 @@ package final class TransportLoop {
     let serverTLS: TLSContext?
     let clientTLS: TLSContext?
     let tlsScratch = TLSScratch()
-    lazy var connector = Connector(transport: self)
+    package private(set) lazy var connector = Connector(transport: self)
 
     var listenerChannels: [any Channel] = []
     /// Nobody configured the egress policy.
@@ -130,7 +130,7 @@ package final class TransportLoop {
         if connection.closing == nil { timedConnections[ObjectIdentifier(connection)] = nil }
     }
 
-    func closeAll(_ mode: CloseMode) {
+    func closeAll(_ mode: ClosingMode) {
         for connection in connections.values { connection.close(mode) }
         scheduler.flush()
     }

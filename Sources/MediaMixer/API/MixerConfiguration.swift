@@ -38,4 +38,10 @@ package struct MixerConfiguration: Sendable {
     package var maximumMembers = 20_000
 
     package init() {}
+
+    /// `memberQueueBytes`, but room for one message in any case.
+    var queueBound: Int { max(memberQueueBytes, maximumMessageSize) }
+
+    /// What one participant may have in reassembly: a message and some of the next.
+    var reassemblyPerMember: Int { maximumMessageSize + 1024 * 1024 }
 }

@@ -1,0 +1,83 @@
+package import Logging
+package import MSRPTransport
+import NIOCore
+
+/// The mixer as others see it: Sendable, each method hops to the event loop that owns the rooms.
+package struct MixerHandle: Sendable {
+    private let transport: TransportHandle
+    private let bound: NIOLoopBound<Mixer>
+
+    /// Makes a mixer on the transport's loop. Events are delivered on that loop, in order; the callback may not block.
+    package static func start(
+        transport: TransportHandle, configuration: MixerConfiguration, logger: Logger,
+        events: @escaping @Sendable (MemberEvent) -> Void
+    ) async -> MixerHandle {
+        let bound = await transport.perform { loop in
+            NIOLoopBound(
+                Mixer(transport: loop, configuration: configuration, logger: logger, events: events),
+                eventLoop: loop.eventLoop)
+        }
+        return MixerHandle(transport: transport, bound: bound)
+    }
+
+    /// Sets the static rooms. Those no longer named live on until their last member leaves.
+    package func configureRooms(_ rooms: [RoomConfiguration]) async {
+        await perform { $0.configureRooms(rooms) }
+    }
+
+    package func roomExists(_ room: RoomAddress) async -> Bool {
+        await perform { $0.room(room) != nil }
+    }
+
+    package func roomConfiguration(_ room: RoomAddress) async -> RoomConfiguration? {
+        await perform { $0.room(room)?.configuration }
+    }
+
+    /// Makes the room if need be, the member (pending) and its session. They exist when this returns.
+    ///
+    /// For an offerless INVITE `media.path` is empty; `renegotiate` without a new session brings the peer's answer.
+    package func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation {
+        try await perform { $0.reserve(request) }.get()
+    }
+
+    /// The ACK arrived: the member is in the roster now, and if we are the active side we connect now.
+    package func joined(_ member: MemberID) async {
+        await perform { $0.member(member)?.joined() }
+    }
+
+    /// New media from a re-INVITE or UPDATE. With a new session the old session-id answers 481 from now on.
+    package func renegotiate(_ member: MemberID, media: PeerMedia, newSession: Bool) async throws(JoinRefusal)
+        -> Reservation
+    { try await perform { $0.renegotiate(member, media: media, newSession: newSession) }.get() }
+
+    package func setDirection(_ member: MemberID, _ direction: PeerMedia.Direction) async {
+        await perform { $0.member(member)?.setDirection(direction) }
+    }
+
+    /// The dialog is over: the session ends in an orderly way. Unknown members are ignored.
+    package func leave(_ member: MemberID, reason: LeaveReason) async {
+        await perform { $0.leave(member, reason: reason) }
+    }
+
+    /// Everybody leaves and nobody may join any more; `TransportHandle.shutdown` waits for the connections.
+    package func closeAll() async {
+        await perform { $0.closeAll() }
+    }
+
+    /// Who is joined, in the order in which they came.
+    package func roster(_ room: RoomAddress) async -> [MemberSnapshot] {
+        await perform { $0.roster(room) }
+    }
+
+    package func counters() async -> MixerCounters {
+        await perform { $0.snapshot }
+    }
+
+    private func perform<R: Sendable>(_ body: @escaping @Sendable (Mixer) -> R) async -> R {
+        let bound = bound
+        return await transport.perform { _ in
+            bound.value.turnBegan()
+            return body(bound.value)
+        }
+    }
+}

@@ -1,0 +1,241 @@
+import Logging
+import MSRP
+import MSRPTransport
+import NIOCore
+import Payloads
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// All rooms of one event loop, and their members.
+final class Mixer {
+    let transport: TransportLoop
+    let configuration: MixerConfiguration
+    let logger: Logger
+    var counters = MixerCounters()
+    var generator = IDGenerator()
+    private(set) var now = NIODeadline.now()
+    private let events: @Sendable (MemberEvent) -> Void
+    private var rooms: [RoomAddress: Room] = [:]
+    private var members: [MemberID: Member] = [:]
+    private var watched: [Member] = []
+    private var heldBytes = 0
+    private var lastMember: UInt64 = 0
+    private var isClosing = false
+
+    init(
+        transport: TransportLoop, configuration: MixerConfiguration, logger: Logger,
+        events: @escaping @Sendable (MemberEvent) -> Void
+    ) {
+        self.transport = transport
+        self.configuration = configuration
+        self.logger = logger
+        self.events = events
+        transport.everyTick { [weak self] now in self?.ticked(at: now) }
+    }
+
+    func emit(_ event: MemberEvent) { events(event) }
+
+    func member(_ id: MemberID) -> Member? { members[id] }
+
+    // MARK: Rooms
+
+    func configureRooms(_ configurations: [RoomConfiguration]) {
+        let named = Set(configurations.map(\.address))
+        for room in Array(rooms.values) where room.isStatic && !named.contains(room.address) {
+            room.isStatic = false
+            removeIfUnused(room)
+        }
+        for configuration in configurations {
+            if let room = rooms[configuration.address] {
+                room.configuration = configuration
+                room.isStatic = true
+            } else {
+                rooms[configuration.address] = Room(mixer: self, configuration: configuration, isStatic: true)
+            }
+        }
+        counters.rooms = rooms.count
+    }
+
+    func room(_ address: RoomAddress) -> Room? { rooms[address] }
+
+    private func removeIfUnused(_ room: Room) {
+        guard !room.isStatic, room.members.isEmpty else { return }
+        rooms[room.address] = nil
+        counters.rooms = rooms.count
+    }
+
+    // MARK: Members
+
+    func reserve(_ request: JoinRequest) -> Result<Reservation, JoinRefusal> {
+        let result = Result { () throws(JoinRefusal) in try makeMember(request) }
+        if case .failure = result { counters.joinsRefused &+= 1 }
+        return result
+    }
+
+    private func makeMember(_ request: JoinRequest) throws(JoinRefusal) -> Reservation {
+        if isClosing { throw .shuttingDown }
+        guard members.count < configuration.maximumMembers else { throw .tooManyMembers }
+        let existing = rooms[request.room]
+        if existing == nil {
+            guard request.createsMissingRoom else { throw .noSuchRoom }
+            guard rooms.count < configuration.maximumRooms else { throw .tooManyRooms }
+        }
+        let room =
+            existing
+            ?? Room(mixer: self, configuration: RoomConfiguration(address: request.room), isStatic: false)
+        if let refusal = room.policy.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
+        lastMember &+= 1
+        let id = MemberID(number: lastMember)
+        // Its path names the session, so the session comes first; the member then takes it over.
+        let member = try makeMember(id, in: room, request: request)
+        rooms[request.room] = room
+        counters.rooms = rooms.count
+        room.add(member)
+        members[id] = member
+        counters.members = members.count
+        logger.info(
+            "reserved", metadata: ["room": "\(request.room)", "member": "\(id)", "participant": "\(request.participant)"])
+        return Reservation(member: id, localPath: member.localPath.description)
+    }
+
+    private func makeMember(
+        _ id: MemberID, in room: Room, request: JoinRequest
+    ) throws(JoinRefusal) -> Member {
+        let session = SessionID.random()
+        guard let local = localPath(session, request: request, isTLS: request.media.isTLS) else {
+            throw .malformedPath
+        }
+        let remote = try remotePath(request.media, placeholder: local)
+        let member = Member(id: id, room: room, request: request, localPath: local, remotePath: remote)
+        guard transport.sessions.reserve(session, owner: member, deadline: .now() + configuration.bindTimeout) else {
+            throw .tooManyMembers
+        }
+        member.hold(session)
+        return member
+    }
+
+    func renegotiate(
+        _ id: MemberID, media: PeerMedia, newSession: Bool
+    ) -> Result<Reservation, JoinRefusal> {
+        Result { () throws(JoinRefusal) in
+            guard let member = members[id] else { throw .noSuchMember }
+            let remote = try remotePath(media, placeholder: member.localPath)
+            guard newSession else {
+                member.renegotiate(media, remotePath: remote)
+                return Reservation(member: id, localPath: member.localPath.description)
+            }
+            let session = SessionID.random()
+            guard let local = localPath(session, request: member.request, isTLS: media.isTLS) else {
+                throw .malformedPath
+            }
+            guard
+                transport.sessions.reserve(session, owner: member, deadline: .now() + configuration.bindTimeout)
+            else { throw .tooManyMembers }
+            member.replace(media, sessionID: session, localPath: local, remotePath: remote)
+            return Reservation(member: id, localPath: local.description)
+        }
+    }
+
+    private func localPath(_ session: SessionID, request: JoinRequest, isTLS: Bool) -> Path? {
+        let port = request.localPort != 0 ? request.localPort : transport.listeners.first?.port ?? 0
+        let host = request.localHost.contains(":") && !request.localHost.hasPrefix("[")
+            ? "[\(request.localHost)]" : request.localHost
+        return Path("\(isTLS ? "msrps" : "msrp")://\(host):\(port)/\(session);tcp")
+    }
+
+    /// An offerless INVITE has no path of the peer until the ACK; nothing is sent before.
+    private func remotePath(_ media: PeerMedia, placeholder: Path) throws(JoinRefusal) -> Path {
+        if media.path.isEmpty { return placeholder }
+        guard let path = Path(media.path) else { throw .malformedPath }
+        return path
+    }
+
+    func leave(_ id: MemberID, reason: LeaveReason) {
+        guard let member = members[id] else { return }
+        remove(member, .orderly)
+        emit(.left(member.snapshot, reason))
+    }
+
+    func giveUp(_ member: Member, cause: EndCause) {
+        guard members[member.id] != nil else { return }
+        logger.info(
+            "giving a participant up",
+            metadata: ["room": "\(member.room.address)", "member": "\(member.id)", "cause": "\(cause)"])
+        remove(member, cause == .fingerprintMismatch ? .now : .orderly)
+        emit(.ended(member.snapshot, cause))
+    }
+
+    private func remove(_ member: Member, _ mode: ClosingMode) {
+        members[member.id] = nil
+        counters.members = members.count
+        member.end(mode)
+        let room = member.room
+        room.remove(member)
+        removeIfUnused(room)
+    }
+
+    func closeAll() {
+        isClosing = true
+        for id in Array(members.keys) { leave(id, reason: .shutdown) }
+    }
+
+    func roster(_ address: RoomAddress) -> [MemberSnapshot] {
+        rooms[address]?.members.filter(\.isJoined).map(\.snapshot) ?? []
+    }
+
+    var snapshot: MixerCounters {
+        var snapshot = counters
+        snapshot.queuedBytes = members.values.reduce(0) { $0 + $1.queuedBytes }
+        return snapshot
+    }
+
+    // MARK: Time and congestion
+
+    /// The turn's time: deadlines and DateTime need no finer one.
+    func turnBegan() { now = .now() }
+
+    func watch(_ member: Member) { watched.append(member) }
+
+    private func ticked(at now: NIODeadline) {
+        self.now = now
+        watched = watched.filter { $0.observe(now: now) }
+        for room in rooms.values { room.ticked(at: now) }
+        for member in Array(members.values) { member.ticked(at: now) }
+    }
+
+    // MARK: What sessions share
+
+    func sessionConfiguration(format: PeerMedia.Format) -> EndpointSession.Configuration {
+        format == .cpim ? cpimSession : textSession
+    }
+    private lazy var cpimSession = makeSessionConfiguration(accepting: "message/cpim")
+    private lazy var textSession = makeSessionConfiguration(accepting: "text/plain")
+
+    private func makeSessionConfiguration(accepting type: String) -> EndpointSession.Configuration {
+        EndpointSession.Configuration(
+            maxMessageSize: configuration.maximumMessageSize, maxReassemblyBytes: configuration.reassemblyPerMember,
+            maxUnchunked: configuration.maximumUnchunkedSize, responseTimeout: configuration.transactionTimeout,
+            methods: [.nickname], acceptTypes: AcceptTypes([type]))
+    }
+
+    func noteHeld(_ change: Int) { heldBytes += change }
+
+    var reassemblyBudgetLeft: Int { max(0, configuration.reassemblyBudget - heldBytes) }
+
+    /// Whether the connection's certificate is one the peer announced (RFC 4975 section 14.4).
+    func isExpected(_ connection: Connection, by media: PeerMedia) -> Bool {
+        guard media.isTLS, !media.fingerprints.isEmpty else { return true }
+        return media.fingerprints.contains { connection.presentedCertificate(hash: $0.hash, digest: $0.digest) }
+    }
+
+    func dateTime() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return InternetDateTime.format(seconds: Int64(time.tv_sec), milliseconds: time.tv_nsec / 1_000_000)
+    }
+}
+
+@available(*, unavailable)
+extension Mixer: Sendable {}

@@ -1,0 +1,137 @@
+import Logging
+import MSRP
+import MSRPTransport
+import NIOCore
+import Payloads
+
+/// A chat room: its members, in the order in which they came, and the delivery of what they say.
+///
+/// Confined to the mixer's loop. Nothing calls back during a delivery, since bytes are only written and connections
+/// only closed by the transport's scheduler when the turn ends.
+final class Room {
+    unowned let mixer: Mixer
+    let address: RoomAddress
+    var configuration: RoomConfiguration
+    var isStatic: Bool
+    private(set) var members: [Member] = []
+    var state = RoomState()
+    /// Senders nobody reads from until slow receivers have caught up.
+    private var pausedSenders: [(member: Member, since: NIODeadline)] = []
+
+    init(mixer: Mixer, configuration: RoomConfiguration, isStatic: Bool) {
+        self.mixer = mixer
+        self.address = configuration.address
+        self.configuration = configuration
+        self.isStatic = isStatic
+    }
+
+    var policy: RoomPolicy { RoomPolicy(configuration, limits: mixer.configuration) }
+
+    func add(_ member: Member) {
+        members.append(member)
+        state.add(member.id, uri: member.uri)
+    }
+
+    func remove(_ member: Member) {
+        members.removeAll { $0 === member }
+        state.remove(member.id)
+        pausedSenders.removeAll { $0.member === member }
+        resumeSendersIfPossible()
+    }
+
+    // MARK: Messages
+
+    /// Passes an accepted message on.
+    /// - Returns: what its sender is answered.
+    func accept(_ envelope: Envelope, for audience: ChatSessionState.Audience, from sender: Member) -> Status {
+        let fanout = Fanout(envelope, ids: mixer)
+        let now = mixer.now
+        switch audience {
+        case .room:
+            for member in members where member !== sender { member.deliver(fanout, now: now) }
+        case .participant(let uri):
+            let named = state.members(named: uri, except: sender.id)
+            guard !named.isEmpty else {
+                return state.contains(uri) ? .ok : .notFound
+            }
+            let receivers = named.compactMap { mixer.member($0) }.filter(\.media.supportsPrivateMessages)
+            guard !receivers.isEmpty else { return .privateMessagesUnsupported }
+            for member in receivers { member.deliver(fanout, now: now) }
+        }
+        if members.contains(where: { $0.isSlow }) { pause(sender, now: now) }
+        return .ok
+    }
+
+    /// Says something as the room, to one member.
+    func say(_ text: String, to member: Member) {
+        let envelope = Envelope(
+            text: ByteBuffer(string: text), contentType: "text/plain; charset=utf-8",
+            from: .init(displayName: configuration.title.isEmpty ? nil : configuration.title, uri: address.uri),
+            room: address, dateTime: mixer.dateTime())
+        member.deliver(Fanout(envelope, ids: mixer), now: mixer.now)
+    }
+
+    // MARK: Senders wait for receivers that still take octets
+
+    private func pause(_ sender: Member, now: NIODeadline) {
+        guard !pausedSenders.contains(where: { $0.member === sender }), let connection = sender.connection else {
+            return
+        }
+        mixer.counters.sendersPaused &+= 1
+        connection.pauseReading()
+        pausedSenders.append((sender, now))
+    }
+
+    func resumeSendersIfPossible() {
+        guard !pausedSenders.isEmpty, !members.contains(where: { $0.isSlow }) else { return }
+        let paused = pausedSenders
+        pausedSenders = []
+        for (member, _) in paused { member.connection?.resumeReading() }
+    }
+
+    /// A sender waits no longer than `slowMemberWait`; the receivers it waited for are given up.
+    func ticked(at now: NIODeadline) {
+        guard let first = pausedSenders.first else { return }
+        if now - first.since >= mixer.configuration.slowMemberWait {
+            for member in members where member.isSlow { member.giveUpSlow() }
+        }
+        resumeSendersIfPossible()
+    }
+
+    // MARK: NICKNAME
+
+    func requestNickname(_ value: String?, by member: Member) -> Status {
+        switch state.requestNickname(value.flatMap { Nickname(header: $0) }, for: member.id) {
+        case .set(let nickname):
+            member.nickname = nickname
+            mixer.emit(.nicknameChanged(member.snapshot))
+            return .ok
+        case .unchanged: return .ok
+        case .refuse(let status): return status
+        }
+    }
+
+    // MARK: Welcome
+
+    /// RFC 7701 section 11: a client that doesn't know chat rooms is told what it is in, and who is there.
+    func welcome(_ member: Member) {
+        switch configuration.welcome {
+        case .nobody: return
+        case .everybody(let text): say(text, to: member)
+        case .clientsUnawareOfChatRooms(let text):
+            guard !member.media.isChatRoomAware else { return }
+            if let text { return say(text, to: member) }
+            let title = configuration.title.isEmpty ? address.description : configuration.title
+            let shown = members.filter { $0 !== member && $0.isJoined }.prefix(Self.mostNamed)
+            let names = shown.map { $0.nickname ?? $0.displayName ?? $0.uri }.joined(separator: ", ")
+            let here = names.isEmpty ? "Nobody else is here." : "Here are: \(names)."
+            say("This is the chat room \(title): all its participants see what you write. \(here)", to: member)
+        }
+    }
+
+    /// Names in a welcome text.
+    private static let mostNamed = 50
+}
+
+@available(*, unavailable)
+extension Room: Sendable {}

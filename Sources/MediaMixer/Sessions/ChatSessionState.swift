@@ -1,0 +1,100 @@
+import MSRP
+import NIOCore
+import Payloads
+
+/// What one participant may say: judges a whole message by the rules of RFC 7701 section 6 and makes of it what the
+/// room passes on. A value without clock or I/O.
+struct ChatSessionState: Sendable {
+    /// An end-to-end encryption query is for one partner, never for a room (seen from real clients).
+    static let offTheRecord = Array("?OTR".utf8)
+
+    let room: RoomAddress
+    let uri: String
+    var displayName: String?
+    var format: PeerMedia.Format
+
+    private let identities: [ParticipantURI]
+    /// The last From that was found right, as written, so that the usual message costs a comparison.
+    private var lastFrom = ""
+
+    enum Verdict: Equatable {
+        case deliver(Envelope, Audience)
+        /// Answered with 200 and not passed on.
+        case drop
+        case refuse(Status)
+    }
+
+    enum Audience: Equatable {
+        /// Everybody but the sender's own session.
+        case room
+        /// A private message, to all sessions of this URI (RFC 7701 section 6.2).
+        case participant(String)
+    }
+
+    init(room: RoomAddress, uri: String, aliases: [String], displayName: String?, format: PeerMedia.Format) {
+        self.room = room
+        self.uri = uri
+        self.displayName = displayName
+        self.format = format
+        identities = ([uri] + aliases).map { ParticipantURI($0) }
+    }
+
+    /// The content types its session takes; others get 415 (RFC 7701 section 6.3).
+    var acceptTypes: AcceptTypes {
+        switch format {
+        case .cpim: AcceptTypes(["message/cpim"])
+        case .plainText: AcceptTypes(["text/plain"])
+        }
+    }
+
+    /// - Parameter dateTime: RFC 3339, for messages that are wrapped here.
+    mutating func judge(body: ByteBuffer, contentType: String, dateTime: @autoclosure () -> String) -> Verdict {
+        switch format {
+        case .cpim: judgeCPIM(body)
+        case .plainText: wrap(body, contentType: contentType, dateTime: dateTime())
+        }
+    }
+
+    private mutating func judgeCPIM(_ body: ByteBuffer) -> Verdict {
+        let parsed = body.withUnsafeReadableBytes { bytes in
+            Result { () throws(CPIMError) in try CPIMMessage(parsing: bytes) }
+        }
+        guard case .success(let message) = parsed else { return .refuse(.badRequest) }
+        guard owns(message.from.uri) else { return .refuse(.forbidden) }
+        // More than one receiver is not offered (RFC 7701 section 6.1).
+        guard message.to.count <= 1 else { return .refuse(.forbidden) }
+        guard let to = message.to.first else { return .refuse(.badRequest) }
+        let bodyStart = body.readerIndex + message.bodyOffset
+        if Self.isOffTheRecord(body, at: bodyStart) { return .drop }
+        let envelope = Envelope(
+            cpim: body, contentType: message.contentType?.essence ?? "text/plain", contentStart: message.bodyOffset,
+            senderName: displayName ?? uri)
+        return .deliver(envelope, isRoom(to.uri) ? .room : .participant(to.uri))
+    }
+
+    private func wrap(_ body: ByteBuffer, contentType: String, dateTime: String) -> Verdict {
+        if Self.isOffTheRecord(body, at: body.readerIndex) { return .drop }
+        let envelope = Envelope(
+            text: body, contentType: contentType, from: CPIMAddress(displayName: displayName, uri: uri),
+            room: room, dateTime: dateTime)
+        return .deliver(envelope, .room)
+    }
+
+    private mutating func owns(_ from: String) -> Bool {
+        if from == lastFrom { return true }
+        guard identities.contains(ParticipantURI(from)) else { return false }
+        lastFrom = from
+        return true
+    }
+
+    private func isRoom(_ to: String) -> Bool {
+        let to = ParticipantURI(to)
+        return to.user == room.user && to.host == room.domain
+    }
+
+    private static func isOffTheRecord(_ body: ByteBuffer, at index: Int) -> Bool {
+        body.getSlice(at: index, length: offTheRecord.count).map {
+            $0.readableBytesView.elementsEqual(offTheRecord)
+        } ?? false
+    }
+}

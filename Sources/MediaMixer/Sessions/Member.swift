@@ -1,0 +1,485 @@
+import Logging
+import MSRP
+import MSRPTransport
+import NIOCore
+
+/// A participant: its dialog's place in a room, its MSRP session, and the connection while there is one.
+final class Member {
+    enum Phase: Equatable {
+        /// Waits for the peer's first request, or for the answer to ours.
+        case binding
+        case active
+        /// The connection is gone; the grace period runs.
+        case lost
+        case gone
+    }
+
+    let id: MemberID
+    /// Forgets this member when it leaves, so the two don't keep each other.
+    let room: Room
+    let uri: String
+    let displayName: String?
+    let request: JoinRequest
+    var nickname: String?
+    private(set) var isJoined = false
+    private(set) var phase = Phase.binding
+    private(set) var media: PeerMedia
+    private(set) var sessionID: SessionID?
+    private(set) var localPath: Path
+    private(set) var connection: Connection?
+
+    private var chat: ChatSessionState
+    private var accepted: AcceptedTypes
+    private var session: EndpointSession
+    private var waiting: [Fanout] = []
+    private var waitingBytes = 0
+    /// Octets of messages that go out in chunks and have not been written.
+    private var chunkedBytes = 0
+    private var slow = SlowReceiver()
+    private(set) var isSlow = false
+    private var isWatched = false
+    private var graceDeadline: NIODeadline?
+    private var lastRemote: IPAddress?
+    private var bindMessage: MessageID?
+    private var wasWelcomed = false
+
+    var mixer: Mixer { room.mixer }
+
+    init(id: MemberID, room: Room, request: JoinRequest, localPath: Path, remotePath: Path) {
+        self.id = id
+        self.room = room
+        self.request = request
+        uri = request.participant
+        displayName = request.displayName
+        media = request.media
+        self.localPath = localPath
+        chat = ChatSessionState(
+            room: room.address, uri: request.participant, aliases: request.aliases, displayName: request.displayName,
+            format: request.media.format)
+        accepted = AcceptedTypes(request.media.acceptedWrappedTypes)
+        session = EndpointSession(
+            localPath: localPath, remotePath: remotePath,
+            configuration: room.mixer.sessionConfiguration(format: request.media.format))
+    }
+
+    var snapshot: MemberSnapshot {
+        MemberSnapshot(
+            id: id, room: room.address, uri: uri, displayName: displayName, nickname: nickname, isJoined: isJoined,
+            isMediaActive: phase == .active)
+    }
+
+    // MARK: The dialog's side
+
+    func hold(_ sessionID: SessionID) { self.sessionID = sessionID }
+
+    func joined() {
+        guard !isJoined, phase != .gone else { return }
+        isJoined = true
+        mixer.emit(.joined(snapshot))
+        if phase == .active { mixer.emit(.mediaActive(snapshot)) }
+        connectIfAsked()
+    }
+
+    /// New terms for the session there is; its remote path may have become known only now (an offerless INVITE).
+    func renegotiate(_ media: PeerMedia, remotePath: Path) {
+        let isNewPath = media.path != self.media.path
+        self.media = media
+        chat.format = media.format
+        accepted = AcceptedTypes(media.acceptedWrappedTypes)
+        session.configuration = mixer.sessionConfiguration(format: media.format)
+        if isNewPath, connection == nil { replaceSession(localPath: localPath, remotePath: remotePath) }
+        connectIfAsked()
+    }
+
+    /// The peer has a new path: a new session under a new id; the old id is unknown from now on
+    /// (RFC 4975 section 5.4).
+    func replace(_ media: PeerMedia, sessionID: SessionID, localPath: Path, remotePath: Path) {
+        let wasActive = phase == .active
+        detach(.orderly)
+        self.sessionID = sessionID
+        self.media = media
+        self.localPath = localPath
+        chat.format = media.format
+        accepted = AcceptedTypes(media.acceptedWrappedTypes)
+        replaceSession(localPath: localPath, remotePath: remotePath)
+        phase = .binding
+        graceDeadline = nil
+        if wasActive, isJoined { mixer.emit(.mediaLost(snapshot)) }
+        connectIfAsked()
+    }
+
+    func setDirection(_ direction: PeerMedia.Direction) { media.direction = direction }
+
+    private func replaceSession(localPath: Path, remotePath: Path) {
+        session = EndpointSession(
+            localPath: localPath, remotePath: remotePath,
+            configuration: mixer.sessionConfiguration(format: media.format))
+        chunkedBytes = 0
+    }
+
+    /// Ends the session; nothing calls back into this member any more.
+    func end(_ mode: ClosingMode) {
+        detach(mode)
+        phase = .gone
+        waiting = []
+        waitingBytes = 0
+        setSlow(false)
+    }
+
+    private func detach(_ mode: ClosingMode) {
+        releaseSession()
+        mixer.noteHeld(-session.heldBytes)
+        guard let connection else { return }
+        self.connection = nil
+        connection.resumeReading()
+        connection.unbind()
+        connection.close(mode)
+    }
+
+    private func releaseSession() {
+        if let sessionID { mixer.transport.sessions.release(sessionID) }
+        sessionID = nil
+    }
+
+    // MARK: We connect
+
+    private func connectIfAsked() {
+        guard case .weConnect(let host, let port) = media.role, isJoined, connection == nil, phase == .binding,
+            bindMessage == nil, !isConnecting
+        else { return }
+        isConnecting = true
+        let destination = Destination(
+            host: host, port: port, isTLS: media.isTLS,
+            signallingSource: request.signallingSource.flatMap { IPAddress($0) })
+        let expected = sessionID
+        mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [weak self] result in
+            guard let self else { return }
+            isConnecting = false
+            guard case .failure(let error) = result, phase != .gone, sessionID == expected else { return }
+            mixer.logger.info(
+                "cannot connect to a participant",
+                metadata: ["room": "\(room.address)", "member": "\(id)", "error": "\(error)"])
+            mixer.giveUp(self, cause: .connectFailed)
+        }
+    }
+    private var isConnecting = false
+
+    // MARK: Media comes and goes
+
+    private func activate() {
+        guard phase == .binding || phase == .lost else { return }
+        phase = .active
+        graceDeadline = nil
+        if isJoined { mixer.emit(.mediaActive(snapshot)) }
+        let messages = waiting
+        waiting = []
+        waitingBytes = 0
+        if !wasWelcomed {
+            wasWelcomed = true
+            room.welcome(self)
+        }
+        let now = mixer.now
+        for message in messages { deliver(message, now: now) }
+    }
+
+    private func lost() {
+        let wasActive = phase == .active
+        guard phase != .gone else { return }
+        phase = .lost
+        graceDeadline = mixer.now + mixer.configuration.gracePeriod
+        setSlow(false)
+        chunkedBytes = 0
+        if !mixer.configuration.reconnectsSameSession { releaseSession() }
+        if wasActive, isJoined { mixer.emit(.mediaLost(snapshot)) }
+    }
+
+    func giveUpSlow() {
+        guard let connection, phase == .active else { return }
+        mixer.counters.slowMembersRemoved &+= 1
+        mixer.logger.info(
+            "closing the connection of a participant that takes too little",
+            metadata: ["room": "\(room.address)", "member": "\(id)", "queued": "\(queuedBytes)"])
+        setSlow(false)
+        connection.close(.now)
+    }
+
+    // MARK: Delivery
+
+    var queuedBytes: Int { (connection?.queuedBytes ?? 0) + chunkedBytes }
+
+    func deliver(_ message: Fanout, now: NIODeadline) {
+        guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
+        else { return }
+        guard phase == .active, let connection else {
+            keep(message)
+            return
+        }
+        guard let form = message.form(for: media.format) else { return }
+        let size = form.body.readableBytes
+        if let maximum = media.maximumSize, size > maximum { return }
+        if connection.isCongested || chunkedBytes > 0 {
+            watch()
+            observe(adding: size, now: now)
+            guard connection.isOpen else { return }
+        }
+        mixer.counters.deliveries &+= 1
+        if size > mixer.configuration.maximumUnchunkedSize {
+            deliverInChunks(form, size: size, connection: connection, now: now)
+        } else if session.registerShared(id: form.id, now: now) {
+            connection.enqueueShared(id: form.id, sendLines: session.sendLines, tail: form.tail)
+        } else {
+            giveUpSlow()
+        }
+    }
+
+    private func deliverInChunks(_ form: Fanout.Shared, size: Int, connection: Connection, now: NIODeadline) {
+        let message = OutgoingMessage(messageID: form.messageID, contentType: form.contentType, body: form.body)
+        do throws(EndpointSession.SendRefusal) {
+            try connection.withOutput { output throws(EndpointSession.SendRefusal) in
+                try session.send(message, now: now, into: &output)
+            }
+        } catch {
+            giveUpSlow()
+            return
+        }
+        chunkedBytes += size
+        connection.notifyWhenWritable()
+    }
+
+    /// Octets of chunks given to the connection in one turn, so that other messages get in between.
+    private static let chunkSize = 64 * 1024
+    private static let chunksPerTurn = 4
+
+    private func sendChunks(_ connection: Connection) {
+        let now = mixer.now
+        var turns = Self.chunksPerTurn
+        while session.hasChunks, turns > 0, connection.isOpen {
+            turns -= 1
+            let before = connection.enqueuedBytes
+            let wrote = connection.withOutput { session.nextChunk(now: now, limit: Self.chunkSize, into: &$0) }
+            chunkedBytes = max(0, chunkedBytes - Int(clamping: connection.enqueuedBytes &- before))
+            if !wrote { break }
+        }
+        if session.hasChunks { connection.notifyWhenWritable() } else { chunkedBytes = 0 }
+    }
+
+    /// Nobody is there to take it yet: some wait, more are lost.
+    private func keep(_ message: Fanout) {
+        let size = message.envelope.cpim.readableBytes
+        guard phase != .gone, waiting.count < mixer.configuration.messagesBeforeBind,
+            waitingBytes + size <= mixer.configuration.bytesBeforeBind
+        else {
+            mixer.counters.messagesDropped &+= 1
+            return
+        }
+        waiting.append(message)
+        waitingBytes += size
+    }
+
+    // MARK: Congestion
+
+    private func watch() {
+        guard !isWatched else { return }
+        isWatched = true
+        mixer.watch(self)
+        connection?.notifyWhenWritable()
+    }
+
+    /// - Returns: whether the member still has to be watched.
+    @discardableResult
+    func observe(adding size: Int = 0, now: NIODeadline) -> Bool {
+        guard let connection, phase == .active else {
+            isWatched = false
+            setSlow(false)
+            return false
+        }
+        let queued = queuedBytes
+        let bound = mixer.configuration.queueBound
+        let verdict = slow.observe(
+            queued: queued, enqueued: connection.enqueuedBytes &+ UInt64(clamping: chunkedBytes), bound: bound,
+            wait: mixer.configuration.slowMemberWait, now: now)
+        // A message too many for the bound would leave a hole in what this participant sees.
+        if verdict == .giveUp || (size > 0 && queued + size > bound + mixer.configuration.maximumMessageSize) {
+            giveUpSlow()
+            isWatched = false
+            return false
+        }
+        setSlow(verdict == .slow)
+        isWatched = queued > 0 || connection.isCongested
+        return isWatched
+    }
+
+    private func setSlow(_ value: Bool) {
+        guard isSlow != value else { return }
+        isSlow = value
+        if !value { room.resumeSendersIfPossible() }
+    }
+
+    // MARK: Time
+
+    func ticked(at now: NIODeadline) {
+        if let graceDeadline, graceDeadline <= now {
+            mixer.giveUp(self, cause: .graceExpired)
+            return
+        }
+        guard let connection, session.outstanding > 0 || session.heldBytes > 0 else { return }
+        // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
+        if isWatched, connection.isCongested { return }
+        let held = session.heldBytes
+        let expired = session.expire(now: now)
+        mixer.noteHeld(session.heldBytes - held)
+        guard !expired.timedOut.isEmpty else { return }
+        mixer.counters.transactionTimeouts &+= 1
+        mixer.logger.info(
+            "a participant does not answer", metadata: ["room": "\(room.address)", "member": "\(id)"])
+        connection.close(.now)
+    }
+}
+
+// MARK: - What the transport says
+
+extension Member: SessionOwner {
+    func bound(_ connection: Connection, head: Head?) {
+        guard phase != .gone, self.connection == nil else {
+            connection.close(.now)
+            return
+        }
+        guard mixer.isExpected(connection, by: media) else {
+            mixer.logger.notice(
+                "a participant's certificate is not the one in its SDP",
+                metadata: ["room": "\(room.address)", "member": "\(id)"])
+            connection.unbind()
+            connection.close(.now)
+            mixer.giveUp(self, cause: .fingerprintMismatch)
+            return
+        }
+        if phase == .lost, let lastRemote, connection.remoteIP != lastRemote {
+            // `reconnects_same_session` is for the same client.
+            connection.unbind()
+            connection.close(.now)
+            return
+        }
+        if phase == .lost, let path = Path(media.path) { replaceSession(localPath: localPath, remotePath: path) }
+        self.connection = connection
+        lastRemote = connection.remoteIP
+        if head == nil { sendBind(connection) }
+    }
+
+    private func sendBind(_ connection: Connection) {
+        bindMessage = connection.withOutput { output in
+            try? session.sendEmpty(now: mixer.now, into: &output)
+        }
+    }
+
+    func rawRead(_ buffer: inout ByteBuffer, from connection: Connection) {
+        guard connection === self.connection else { return }
+        _ = session.consumeExpectedResponses(&buffer)
+        if bindMessage != nil { takeDeliveries() }
+    }
+
+    func part(_ part: Part, from connection: Connection) {
+        guard connection === self.connection else { return }
+        let held = session.heldBytes
+        if case .body = part {
+            session.configuration.maxReassemblyBytes = min(
+                mixer.configuration.reassemblyPerMember, held + mixer.reassemblyBudgetLeft)
+        }
+        let now = mixer.now
+        let event = connection.withOutput { session.receive(part, now: now, into: &$0) }
+        mixer.noteHeld(session.heldBytes - held)
+        if let event { take(event, from: connection) }
+        if bindMessage != nil { takeDeliveries() } else { while session.nextDelivery() != nil {} }
+    }
+
+    private func take(_ event: EndpointSession.Event, from connection: Connection) {
+        switch event {
+        case .message(let message, let pending):
+            take(message, pending, from: connection)
+        case .empty:
+            peerBound()
+        case .request(let head, _, let pending):
+            let status = head.method == .nickname ? room.requestNickname(head.useNickname, by: self) : .unknownMethod
+            connection.withOutput { session.respond(pending, status, into: &$0) }
+            peerBound()
+        case .response(_, let status):
+            guard !status.isSuccess else { return }
+            mixer.counters.deliveryFailures &+= 1
+            // The peer does not know this session any more.
+            if status == .noSuchSession || status == .timeout { connection.close(.now) }
+        case .refused:
+            mixer.counters.messagesRefused &+= 1
+        case .report, .aborted:
+            break
+        }
+    }
+
+    private func take(_ message: Message, _ pending: EndpointSession.PendingResponse, from connection: Connection) {
+        let verdict = chat.judge(
+            body: message.body, contentType: message.contentType, dateTime: mixer.dateTime())
+        var status = Status.ok
+        switch verdict {
+        case .deliver(let envelope, let audience): status = room.accept(envelope, for: audience, from: self)
+        case .drop: break
+        case .refuse(let refusal): status = refusal
+        }
+        if status == .ok {
+            mixer.counters.messagesAccepted &+= 1
+        } else {
+            mixer.counters.messagesRefused &+= 1
+        }
+        connection.withOutput { output in
+            session.respond(pending, status, into: &output)
+            if status == .ok { session.report(on: message, status, into: &output) }
+        }
+        peerBound()
+    }
+
+    /// A request of the peer was answered: if it was the first one, the session is bound now.
+    private func peerBound() {
+        if bindMessage == nil { activate() }
+    }
+
+    /// What became of our empty SEND.
+    private func takeDeliveries() {
+        while let delivery = session.nextDelivery() {
+            guard delivery.messageID == bindMessage else { continue }
+            bindMessage = nil
+            if delivery.outcome == .acknowledged {
+                activate()
+            } else {
+                mixer.giveUp(self, cause: .bindRefused)
+            }
+        }
+    }
+
+    func writable(_ connection: Connection) {
+        guard connection === self.connection else { return }
+        if session.hasChunks { sendChunks(connection) }
+        if isWatched { observe(now: mixer.now) }
+        if isWatched, !session.hasChunks { connection.notifyWhenWritable() }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        guard connection === self.connection else { return }
+        self.connection = nil
+        mixer.noteHeld(-session.heldBytes)
+        if bindMessage != nil {
+            bindMessage = nil
+            mixer.giveUp(self, cause: .connectFailed)
+            return
+        }
+        mixer.logger.debug(
+            "a participant's connection ended",
+            metadata: ["room": "\(room.address)", "member": "\(id)", "reason": "\(reason)"])
+        lost()
+    }
+
+    func reservationExpired(_ session: SessionID) {
+        guard session == sessionID else { return }
+        sessionID = nil
+        mixer.giveUp(self, cause: .neverConnected)
+    }
+}
+
+@available(*, unavailable)
+extension Member: Sendable {}
