@@ -24,6 +24,12 @@ package struct SIPConfiguration: Sendable {
     /// How many calls may exist at a time; more INVITEs are answered 503.
     package var maximumCalls = 50_000
 
+    /// Timer T1 in milliseconds: the estimate of the round trip that retransmissions start from (RFC 3261 section
+    /// 17.1.1.1).
+    package var retransmissionInterval = 500
+    /// 64*T1 in milliseconds: how long a request waits for its answer, and a 2xx for its ACK. Tests make it short.
+    package var transactionTimeout = 32_000
+
     package init(listeners: [Endpoint], identity: TLSIdentity? = nil) {
         self.listeners = listeners
         self.identity = identity

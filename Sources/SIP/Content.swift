@@ -1,0 +1,78 @@
+import CSofia
+
+/// What goes out with a message, laid out for C while a closure runs.
+struct Content {
+    var contact: String?
+    var headers: [HeaderField] = []
+    var body: MessageBody?
+
+    func withC<R>(_ operation: (UnsafePointer<cs_content>) -> R) -> R {
+        var lines = ""
+        for field in headers { lines += "\(field.name.withoutLineBreaks): \(field.value.withoutLineBreaks)\r\n" }
+        let octets = body?.content ?? []
+        return withOptionalCString(contact?.withoutLineBreaks) { contact in
+            withOptionalCString(lines.isEmpty ? nil : lines) { lines in
+                withOptionalCString(body?.contentType.withoutLineBreaks) { contentType in
+                    octets.withUnsafeBufferPointer { buffer in
+                        var content = cs_content(
+                            contact: contact, headers: lines, content_type: contentType,
+                            body: cs_bytes(bytes: buffer.baseAddress, count: buffer.count))
+                        return operation(&content)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a request of ours goes, laid out for C while a closure runs.
+struct Destination {
+    let target: SIPURI
+    let from: String
+    let to: String?
+    let route: Endpoint?
+    let identity: Challenges.Identity?
+
+    func withC<R>(_ operation: (UnsafePointer<cs_destination>) -> R) -> R {
+        target.description.withoutLineBreaks.withCString { target in
+            from.withoutLineBreaks.withCString { from in
+                (to ?? "<\(self.target.withoutTransport)>").withoutLineBreaks.withCString { to in
+                    withOptionalCString(route?.routeURI) { route in
+                        withOptionalCString(identity?.callID) { callID in
+                            var destination = cs_destination(
+                                target: target, from: from, to: to, route: route, call_id: callID,
+                                sequence: (identity?.sequence ?? 0) &+ 1)
+                            return operation(&destination)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension SIPURI {
+    /// As To and From may show it: those have no transport, maddr, ttl, method, port or headers (RFC 3261 section
+    /// 19.1.1).
+    var withoutTransport: SIPURI {
+        var uri = self
+        uri.headers = nil
+        uri.parameters.removeAll { parameter in
+            ["transport", "maddr", "ttl", "method", "lr"].contains { $0.equalsIgnoringCase(parameter.name) }
+        }
+        return uri
+    }
+}
+
+func withOptionalCString<R>(_ text: String?, _ operation: (UnsafePointer<CChar>?) -> R) -> R {
+    guard let text else { return operation(nil) }
+    return text.withCString { operation($0) }
+}
+
+extension String {
+    /// Nothing put into a header may end its line.
+    var withoutLineBreaks: String {
+        utf8.contains { $0 == 0x0d || $0 == 0x0a || $0 == 0 }
+            ? String(decoding: utf8.map { $0 == 0x0d || $0 == 0x0a || $0 == 0 ? 0x20 : $0 }, as: UTF8.self) : self
+    }
+}

@@ -1,0 +1,93 @@
+/// What the stack knows of a call.
+final class CallRecord {
+    enum Phase: Equatable {
+        /// A peer's INVITE that has no final response yet.
+        case incoming
+        /// A 2xx has been sent, its ACK has not come.
+        case accepted
+        /// An INVITE of ours that has no final response yet.
+        case calling
+        /// A 2xx has come, we have not sent the ACK.
+        case answered
+        case established
+        /// BYE or CANCEL is on its way, or a final response other than 2xx.
+        case ending
+    }
+
+    /// A refresh of the session that the stack itself does (RFC 4028 section 7.4).
+    enum Refresh: Equatable { case none, update, invite }
+
+    let call: Call
+    let pointer: OpaquePointer
+    var phase: Phase
+    var ending: Ending?
+    /// Requests of the peer within this call that wait for our answer.
+    var transactions: [UInt64] = []
+    /// A BYE that waits for the ACK (RFC 3261 section 15).
+    var postponedBye: [HeaderField]?
+    /// Whether the peer's Allow lists UPDATE; an answer 405 or 501 to one takes it back.
+    var allowsUpdate = false
+    /// The session timer, and the one that an answer on its way will start.
+    var sessionTimer: SessionTimer?
+    var sessionDeadline: SIPTimer?
+    var refresh = Refresh.none
+    /// Our last SDP, which a refresh by INVITE repeats unchanged.
+    var localDescription: MessageBody?
+
+    init(call: Call, pointer: OpaquePointer, phase: Phase) {
+        self.call = call
+        self.pointer = pointer
+        self.phase = phase
+    }
+
+    func learn(from headers: HeaderFields) {
+        guard headers.contains("Allow") else { return }
+        allowsUpdate = headers.contains("Allow", token: "UPDATE")
+    }
+}
+
+/// A request of a peer that waits for our answer.
+struct TransactionRecord {
+    enum Kind: Equatable { case invite, reinvite, update, other(method: String) }
+
+    let pointer: OpaquePointer
+    let kind: Kind
+    let call: Call?
+    /// What a 2xx says about session timers.
+    var sessionTimer: (timer: SessionTimer, headers: [HeaderField])?
+}
+
+/// A request of ours outside of calls.
+struct ExchangeRecord {
+    /// Someone waits for the final response; otherwise it goes to the handler.
+    let continuation: CheckedContinuation<Response, Never>?
+
+    func finish(_ response: Response) { continuation?.resume(returning: response) }
+}
+
+/// The Call-ID, From tag and CSeq of INVITEs that were challenged, for their successors.
+struct Challenges {
+    struct Identity {
+        let callID: String
+        let fromTag: String
+        let sequence: UInt32
+    }
+
+    /// Challenges of which nobody makes use are forgotten beyond this number.
+    static let limit = 256
+
+    private var identities: [Call: Identity] = [:]
+    private var order: [Call] = []
+
+    mutating func note(_ call: Call, _ response: Response) {
+        guard let tag = response.from?.tag, !response.callID.isEmpty else { return }
+        let sequence = UInt32(response.headers["CSeq"]?.prefix(while: { $0 != " " }) ?? "") ?? 1
+        if identities.updateValue(.init(callID: response.callID, fromTag: tag, sequence: sequence), forKey: call) == nil
+        {
+            order.append(call)
+        }
+        if order.count > Self.limit { identities[order.removeFirst()] = nil }
+    }
+
+    func identity(of call: Call) -> Identity? { identities[call] }
+}
