@@ -31,12 +31,32 @@ struct SetupTests {
     @Test("an active end connects to the first URI of the path (RFC 4975 section 8.3)")
     func firstHop() throws {
         let offer = offer(
-            port: 9000, connection: "IN IP6 2001:db8::9",
+            transport: "TCP/TLS/MSRP", port: 9000, connection: "IN IP6 2001:db8::9",
             path: "msrps://[2001:DB8::9]:9000/relay;tcp msrp://192.0.2.7:2855/peer;tcp", attributes: ["a=setup:passive"]
         )
         let media = try examined(offer).get()
         #expect(media.target == .init(host: "2001:DB8::9", port: 9000))
         #expect(media.remoteURIs == ["msrps://[2001:DB8::9]:9000/relay;tcp", "msrp://192.0.2.7:2855/peer;tcp"])
+    }
+}
+
+extension SetupTests {
+    @Test("an end that connects wants the scheme of the transport, one that waits does not mind (RFC 4975 section 8.1)")
+    func scheme() throws {
+        let path = "msrps://192.0.2.7:2855/peer;tcp"
+        #expect(examined(offer(path: path, attributes: ["a=setup:passive"])) == .failure(.otherScheme))
+        #expect(try examined(offer(path: path)).get().isTLS == false)
+        let plainPath = offer(transport: "TCP/TLS/MSRP", attributes: ["a=setup:passive"])
+        #expect(examined(plainPath) == .failure(.otherScheme))
+        var machine = negotiation()
+        _ = machine.makeOffer(localPath: ourPath)
+        #expect(throws: AnswerError.unusable(.otherScheme)) { try machine.acceptAnswer(offer(path: path)) }
+    }
+
+    @Test("we never offer passive (RFC 6135 section 4.2.2)")
+    func neverPassive() {
+        var machine = negotiation(LocalMedia(offeredSetup: .passive))
+        #expect(text(machine.makeOffer(localPath: ourPath)).contains("a=setup:actpass\r\n"))
     }
 }
 

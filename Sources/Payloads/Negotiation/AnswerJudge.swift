@@ -16,6 +16,7 @@ enum AnswerJudge {
 
         // Without a=setup in the answer the offerer connects (RFC 6135 section 5).
         let role: ChosenMedia.Role = local.offeredSetup == .active || terms.setup != .active ? .active : .passive
+        do { try terms.checkScheme(role: role) } catch { throw .unusable(error) }
         let usesConnectionLine = try usesConnectionLine(terms, role: role, local: local, offeredCEMA: offeredCEMA)
         return terms.chosen(
             role: role, usesCEMA: offeredCEMA && terms.hasCEMA, connectsToConnectionLine: usesConnectionLine,

@@ -15,6 +15,7 @@ package struct LocalMedia: Sendable, Hashable {
     package var allowsTCP: Bool
     package var allowsTLS: Bool
     /// What our offers say: actpass from whoever can be reached, active from a client behind NAT (RFC 6135 section 4.2.2).
+    /// The port shown is the path's in any case: port 9 is only advised, and a peer without COMEDIA needs the real one.
     package var offeredSetup: Setup
     /// Whether our path leads through MSRP relays (RFC 6714 section 4 treats such ends apart).
     package var usesRelay: Bool

@@ -55,7 +55,8 @@ package struct MSRPNegotiation: Sendable {
         self.originID = originID & (1 << 62 - 1)
     }
 
-    /// Judges an offer; changes nothing but what `answer` needs. In a running session the m= line in use comes first,
+    /// Judges an offer; changes nothing but what `answer` needs. An offer of ours that has no answer yet is forgotten:
+    /// offers that cross are the caller's to refuse (491, RFC 3261 section 14.2). In a running session the m= line in use comes first,
     /// otherwise the first usable one wins.
     /// - Throws: `Refusal`, with status 400 or 488.
     package mutating func examine(offer: some Collection<UInt8>) throws(Refusal) -> Examination {
@@ -118,13 +119,15 @@ package struct MSRPNegotiation: Sendable {
         let cema = cema ?? local.offersCEMA
         let address = connectionURI(of: localPath, cema: cema)
         let isTLS = PathURI(parsing: String(localPath.prefix { $0 != " " }))?.isTLS ?? false
-        // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3).
-        let setup = cema && local.usesRelay ? Setup.actpass : local.offeredSetup
+        // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3), and nobody may offer passive
+        // (RFC 6135 section 4.2.2).
+        let isActive = local.offeredSetup == .active && !(cema && local.usesRelay)
         let ours = LocalDescription.message(
             .init(
                 transport: isTLS ? "TCP/TLS/MSRP" : "TCP/MSRP", path: localPath, address: address,
-                acceptTypes: local.acceptTypes, wrapsTypes: local.acceptTypes.contains("message/cpim"), setup: setup,
-                hasCEMA: cema, isTLS: isTLS, hasChatroom: true, direction: direction),
+                acceptTypes: local.acceptTypes, wrapsTypes: local.acceptTypes.contains("message/cpim"),
+                setup: isActive ? .active : .actpass, hasCEMA: cema, isTLS: isTLS, hasChatroom: true,
+                direction: direction),
             local: local)
 
         var frame = LocalDescription.Frame(name: local.sessionName)

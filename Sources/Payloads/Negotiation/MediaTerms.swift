@@ -117,6 +117,12 @@ struct MediaTerms {
         return known
     }
 
+    /// Whoever connects goes by the URI (RFC 4975 section 8.2): it must not ask for TLS where the m= line does not, nor
+    /// the other way round.
+    func checkScheme(role: ChosenMedia.Role) throws(Refusal) {
+        guard role == .passive || first.isTLS == isTLS else { throw .otherScheme }
+    }
+
     func chosen(role: ChosenMedia.Role, usesCEMA: Bool, connectsToConnectionLine: Bool, index: Int) -> ChosenMedia {
         var target: ChosenMedia.Target?
         if role == .active {

@@ -13,6 +13,7 @@ enum OfferJudge {
             // The connection stands; the answer says which end had made it.
             role = established.role
         }
+        try terms.checkScheme(role: role)
         // RFC 6714 section 4.3 would refuse this at any time. When the peer connects to us, nobody uses the lines in
         // question, and refusing would shut out clients behind NAT whose c= line says 9 or another of their addresses.
         if !terms.hasCEMA, role == .active, !terms.connectionMatchesPath { throw .addressMismatch }

@@ -34,6 +34,7 @@ extension Refusal {
     static let fileTransfer = Refusal(305, "File transfer is not supported")
     static let noPath = Refusal(399, "The m=message line has no a=path (RFC 4975 section 8.2)")
     static let badPath = Refusal(399, "The a=path is no list of MSRP URIs over TCP with a session-id")
+    static let otherScheme = Refusal(399, "The scheme in a=path is not that of the transport (RFC 4975 section 8.1)")
     static let noAcceptTypes = Refusal(305, "The m=message line has no a=accept-types (RFC 4975 section 8.6)")
     static let noCommonType = Refusal(305, "Neither message/cpim nor an allowed plain type in a=accept-types")
     static let badFingerprint = Refusal(399, "No usable a=fingerprint (RFC 8122 section 5)")
