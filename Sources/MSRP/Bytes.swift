@@ -37,6 +37,13 @@ extension UnsafeRawBufferPointer {
         return memcmp(base, literal.utf8Start, literal.utf8CodeUnitCount) == 0
     }
 
+    func equals(_ octets: [UInt8]) -> Bool {
+        octets.withUnsafeBytes { other in
+            guard let a = baseAddress, let b = other.baseAddress else { return count == other.count }
+            return count == other.count && memcmp(a, b, count) == 0
+        }
+    }
+
     /// ASCII letters compare without case, everything else exactly.
     func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }

@@ -107,9 +107,13 @@ package struct EndpointSession: Sendable {
 
     /// `To-Path... CRLF From-Path... CRLF` of our requests.
     let pathLines: ByteBuffer
+    /// `localPath` as written in our answers.
+    let localPathText: ByteBuffer
     var ids: IDGenerator
     var incoming = Incoming.nothing
     var knownPaths = KnownPaths()
+    /// The last Content-Type that was found acceptable; most messages of a session repeat it.
+    var accepted: (type: String, by: AcceptTypes)?
     var reassembler = Reassembler()
     /// Messages refused before their end: later chunks of theirs are refused at once.
     var refused: [MessageID] = []
@@ -125,6 +129,7 @@ package struct EndpointSession: Sendable {
         self.remotePath = remotePath
         self.configuration = configuration
         self.ids = ids
+        localPathText = ByteBuffer(string: localPath.description)
         pathLines = Frame.pathLines(to: remotePath, from: localPath)
         var lines = ByteBuffer()
         lines.write(" SEND\r\n")

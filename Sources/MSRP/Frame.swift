@@ -59,16 +59,16 @@ package enum Frame {
     }
 
     /// A whole response (RFC 4975 section 7.2). `toPath` is the first URI of the request's From-Path for a
-    /// SEND, the whole path for other methods, as octets.
+    /// SEND, the whole path for other methods; both paths as octets.
     package static func writeResponse(
-        id: TransactionID, status: Status, toPath: UnsafeRawBufferPointer, fromPath: Path,
+        id: TransactionID, status: Status, toPath: UnsafeRawBufferPointer, fromPath: ByteBuffer,
         headers: [(name: String, value: String)] = [], into buffer: inout ByteBuffer
     ) {
         writeResponseStart(id: id, status: status, into: &buffer)
         buffer.write("To-Path: ")
         buffer.writeBytes(toPath)
         buffer.write("\r\nFrom-Path: ")
-        write(fromPath, into: &buffer)
+        buffer.writeImmutableBuffer(fromPath)
         buffer.write("\r\n")
         for header in headers { writeHeader(name: header.name, header.value, into: &buffer) }
         writeEndLine(id: id, .complete, into: &buffer)
@@ -93,14 +93,14 @@ package enum Frame {
 
     /// A whole REPORT (RFC 4975 sections 7.1.3 and 7.1.4).
     package static func writeReport(
-        id: TransactionID, toPath: UnsafeRawBufferPointer, fromPath: Path, messageID: MessageID,
+        id: TransactionID, toPath: UnsafeRawBufferPointer, fromPath: ByteBuffer, messageID: MessageID,
         byteRange: ByteRange?, status: Status, into buffer: inout ByteBuffer
     ) {
         writeStart(id, into: &buffer)
         buffer.write("REPORT\r\nTo-Path: ")
         buffer.writeBytes(toPath)
         buffer.write("\r\nFrom-Path: ")
-        write(fromPath, into: &buffer)
+        buffer.writeImmutableBuffer(fromPath)
         buffer.write("\r\n")
         writeHeader("Message-ID", messageID.string, into: &buffer)
         if let byteRange { writeByteRange(byteRange, into: &buffer) }

@@ -46,6 +46,9 @@ struct Reassembler: Sendable {
 
     var count: Int { partials.count }
 
+    /// Whether chunks of the message came before.
+    func holds(_ messageID: MessageID) -> Bool { index(of: messageID) != nil }
+
     /// A chunk begins that starts `offset` octets into its message.
     mutating func begin(
         _ messageID: MessageID, head: Head, contentType: String, offset: UInt64, limits: Limits, now: NIODeadline

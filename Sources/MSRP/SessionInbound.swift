@@ -20,8 +20,8 @@ struct KnownPaths: Sendable {
     private var from: [UInt8] = []
 
     func match(_ head: Head) -> Bool {
-        !to.isEmpty && head.withValue("To-Path") { $0.elementsEqual(to) } == true
-            && head.withValue("From-Path") { $0.elementsEqual(from) } == true
+        !to.isEmpty && head.withValue("To-Path") { $0.equals(to) } == true
+            && head.withValue("From-Path") { $0.equals(from) } == true
     }
 
     mutating func learn(from head: Head) {
@@ -84,11 +84,16 @@ extension EndpointSession {
             return refuse(head, .badRequest, into: &output)
         }
         guard head.hasBody, let contentType = head.contentType else {
-            incoming = .empty(head)
+            // A chunk without octets may still end a message, or abort it.
+            let ends = range.start > 1 && reassembler.holds(messageID)
+            incoming = ends ? .chunk(head, messageID, offset: Int(clamping: range.start - 1)) : .empty(head)
             return nil
         }
-        guard configuration.acceptTypes.accepts(contentType) else {
-            return refuse(head, .unsupportedMediaType, of: messageID, into: &output)
+        if accepted?.type != contentType || accepted?.by != configuration.acceptTypes {
+            guard configuration.acceptTypes.accepts(contentType) else {
+                return refuse(head, .unsupportedMediaType, of: messageID, into: &output)
+            }
+            accepted = (contentType, configuration.acceptTypes)
         }
         let offset = range.start - 1
         if refused.contains(messageID) || max(range.total ?? 0, offset) > UInt64(clamping: configuration.maxMessageSize)
@@ -225,7 +230,7 @@ extension EndpointSession {
         }
         withReturnPath(of: head, whole: head.method != .send) { toPath in
             Frame.writeResponse(
-                id: head.transactionID, status: status, toPath: toPath, fromPath: localPath, headers: headers,
+                id: head.transactionID, status: status, toPath: toPath, fromPath: localPathText, headers: headers,
                 into: &output)
         }
     }
@@ -238,7 +243,7 @@ extension EndpointSession {
         let size = UInt64(message.body.readableBytes)
         withReturnPath(of: message.head, whole: true) { toPath in
             Frame.writeReport(
-                id: id, toPath: toPath, fromPath: localPath, messageID: message.messageID,
+                id: id, toPath: toPath, fromPath: localPathText, messageID: message.messageID,
                 byteRange: ByteRange(start: 1, end: size, total: size), status: status, into: &output)
         }
     }

@@ -337,4 +337,45 @@ struct SessionChunkTests {
         #expect(fixture.expire().abandoned.map(\.string) == ["m1"])
         #expect(try fixture.take(Fixture.send("b", range: "2-*/*")).bodies == [])
     }
+
+    @Test("a last chunk without octets or blank line still ends its message")
+    func emptyLastChunk() throws {
+        let fixture = try Fixture()
+        _ = try fixture.take(Fixture.send("abc", range: "1-*/3", flag: "+"))
+        #expect(try fixture.take(Fixture.send(nil, id: "t2", range: "4-3/3")).bodies == ["abc"])
+    }
+
+    @Test("what a session takes and answers does not depend on where the bytes were cut")
+    func cuts() throws {
+        let wrong = "msrp://mixer.example.com:2855/other;tcp"
+        let stream = Array(
+            [
+                Fixture.send(nil, range: "1-0/0"), Fixture.send("ab", id: "t2", range: "1-*/4", flag: "+"),
+                Fixture.send("-------t3", id: "t3", messageID: "m2", fields: "Success-Report: yes\r\n"),
+                Fixture.send("x", id: "t4", to: wrong), Fixture.send("cd", id: "t5", range: "3-*/4"),
+                Fixture.send("gone", id: "t6", flag: "#"),
+            ].joined().utf8)
+        func run(_ pieces: [[UInt8]]) throws -> (bodies: [String], output: String) {
+            let fixture = try Fixture()
+            var parser = PartParser()
+            var buffer = ByteBuffer()
+            var output = ByteBuffer()
+            var bodies: [String] = []
+            for piece in pieces {
+                buffer.writeBytes(piece)
+                while let part = try parser.next(&buffer) {
+                    let event = fixture.session.receive(part, now: fixture.now, into: &output)
+                    guard case .message(let message, let pending)? = event else { continue }
+                    bodies.append(String(buffer: message.body))
+                    fixture.session.respond(pending, .ok, into: &output)
+                    fixture.session.report(on: message, .ok, into: &output)
+                }
+            }
+            return (bodies, String(buffer: output))
+        }
+        let whole = try run([stream])
+        #expect(whole.bodies == ["-------t3", "abcd"])
+        for cut in Wire.cuts(stream) { #expect(try run(cut) == whole) }
+        #expect(try run(stream.map { [$0] }) == whole)
+    }
 }
