@@ -1,0 +1,300 @@
+import Logging
+import MediaMixer
+import Payloads
+import Synchronization
+import Testing
+
+@testable import Focus
+@testable import SIP
+
+/// A focus between a stack and a mixer that only note what they are told, one after the other.
+final class Bench {
+    let stack: FakeStack
+    let mixer: FakeMixer
+    let focus: Focus
+    let clock = ManualClock()
+    private let journal: Journal
+    private var actions: AsyncStream<Action>.Iterator
+    private var lastID: UInt64 = 0
+
+    static let room = RoomAddress(user: "lobby", domain: "example.com")
+
+    init(
+        listeners: [Endpoint] = [Endpoint(transport: .udp, host: "192.0.2.1", port: 5060)],
+        _ change: (inout FocusConfiguration) -> Void = { _ in }
+    ) {
+        journal = Journal()
+        actions = journal.stream.makeAsyncIterator()
+        stack = FakeStack(journal: journal, listeners: listeners)
+        mixer = FakeMixer(journal: journal)
+        var configuration = FocusConfiguration(
+            domains: ["example.com"], mediaListeners: [HostAndPort(host: "192.0.2.1", port: 2855)],
+            media: LocalMedia(maxSize: 10_485_760, chatroom: .init(nicknames: false, privateMessages: false)))
+        change(&configuration)
+        focus = Focus(
+            signalling: stack, mixer: mixer, configuration: configuration,
+            logger: Logger(label: "test") { _ in Silence() },
+            now: { [clock] in clock.now })
+    }
+
+    /// What the focus did next.
+    func next() async -> Action {
+        var iterator = actions
+        let action = await iterator.next()
+        actions = iterator
+        return action ?? .nothing
+    }
+
+    /// The next answer, with what must come before it skipped.
+    func nextAnswer(_ location: SourceLocation = #_sourceLocation) async throws -> Answer {
+        while true {
+            switch await next() {
+            case .answer(let answer): return answer
+            case .nothing: throw TestFailure()
+            default: continue
+            }
+        }
+    }
+
+    func nextTransaction() -> Transaction {
+        lastID += 1
+        return Transaction(id: lastID)
+    }
+
+    /// Proves that nothing else is on its way: the answer to an OPTIONS sent now comes next.
+    func expectQuiet(_ location: SourceLocation = #_sourceLocation) async {
+        let transaction = nextTransaction()
+        await focus.handle(.request(transaction, .options("sip:example.com")))
+        let action = await next()
+        if case .answer(let answer) = action, answer.transaction == transaction { return }
+        Issue.record("unexpected: \(action)", sourceLocation: location)
+    }
+
+    /// An INVITE, answered with 200.
+    @discardableResult
+    func invite(_ request: Request = .invite()) async throws -> (Call, MemberID, Answer) {
+        let transaction = nextTransaction()
+        let call = Call(id: transaction.id)
+        await focus.handle(.invite(call, transaction, request))
+        let answer = try await nextAnswer()
+        try #require(answer.status == 200, "\(answer)")
+        return (call, MemberID(number: mixer.lastMember), answer)
+    }
+
+    /// An INVITE, answered and acknowledged.
+    func join(_ request: Request = .invite()) async throws -> (Call, MemberID, Answer) {
+        let (call, member, answer) = try await invite(request)
+        await focus.handle(.acknowledged(call, nil))
+        #expect(await next() == .joined(member))
+        return (call, member, answer)
+    }
+
+    /// A request that is refused, and how.
+    func refusal(of request: Request) async throws -> Answer {
+        let transaction = nextTransaction()
+        switch request.method {
+        case "INVITE": await focus.handle(.invite(Call(id: transaction.id), transaction, request))
+        default: await focus.handle(.request(transaction, request))
+        }
+        return try await nextAnswer()
+    }
+
+    /// An offer within a call.
+    func offer(_ call: Call, _ request: Request) async -> Transaction {
+        let transaction = nextTransaction()
+        await focus.handle(
+            request.method == "UPDATE" ? .update(call, transaction, request) : .reinvite(call, transaction, request))
+        return transaction
+    }
+}
+
+struct TestFailure: Error {}
+
+/// What the focus did.
+enum Action: Equatable, Sendable {
+    case answer(Answer)
+    case hangUp(Call, reason: String?)
+    case route(Call, Endpoint?)
+    case reserve(JoinRequest)
+    case renegotiate(MemberID, PeerMedia, newSession: Bool)
+    case joined(MemberID)
+    case leave(MemberID, LeaveReason)
+    case nothing
+
+    static func == (left: Action, right: Action) -> Bool {
+        switch (left, right) {
+        case (.answer(let left), .answer(let right)): left == right
+        case (.hangUp(let left, let reason), .hangUp(let right, let other)): left == right && reason == other
+        case (.route(let left, let to), .route(let right, let other)): left == right && to == other
+        case (.renegotiate(let left, let media, let new), .renegotiate(let right, let other, let also)):
+            left == right && media == other && new == also
+        case (.joined(let left), .joined(let right)): left == right
+        case (.leave(let left, let reason), .leave(let right, let other)): left == right && reason == other
+        case (.nothing, .nothing): true
+        default: false
+        }
+    }
+}
+
+struct Answer: Equatable, Sendable {
+    let transaction: Transaction
+    let status: Int
+    let contact: String?
+    let headers: [HeaderField]
+    let body: MessageBody?
+
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    var sdp: String { body.map { String(decoding: $0.content, as: UTF8.self) } ?? "" }
+
+    func sdpLine(_ prefix: String) -> String? {
+        sdp.split(separator: "\r\n").first { $0.hasPrefix(prefix) }.map(String.init)
+    }
+}
+
+final class Journal: Sendable {
+    let stream: AsyncStream<Action>
+    private let continuation: AsyncStream<Action>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream() }
+
+    func note(_ action: Action) { continuation.yield(action) }
+}
+
+final class ManualClock: Sendable {
+    private let elapsed = Mutex(Duration.zero)
+    private let start = ContinuousClock.now
+    var now: ContinuousClock.Instant { start + elapsed.withLock { $0 } }
+    func advance(by duration: Duration) { elapsed.withLock { $0 += duration } }
+}
+
+struct Silence: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+    func log(event: LogEvent) {}
+}
+
+/// A stack without a wire. Its thread is an actor's; timers fire when the test says so.
+final class FakeStack: Signalling {
+    private actor Thread {}
+
+    let listeners: [Endpoint]
+    private let thread = Thread()
+    private let journal: Journal
+    private let timers = Mutex<[(Duration, @Sendable () -> Void)]>([])
+
+    init(journal: Journal, listeners: [Endpoint]) {
+        self.journal = journal
+        self.listeners = listeners
+    }
+
+    nonisolated var executor: UnownedSerialExecutor { thread.unownedExecutor }
+
+    func respond(
+        to transaction: Transaction, status: Int, phrase: String?, contact: String?, headers: [HeaderField],
+        body: MessageBody?
+    ) {
+        journal.note(
+            .answer(
+                Answer(transaction: transaction, status: status, contact: contact, headers: headers, body: body)))
+    }
+
+    func hangUp(_ call: Call, reason: String?) { journal.note(.hangUp(call, reason: reason)) }
+
+    func setRoute(_ call: Call, _ endpoint: Endpoint?) { journal.note(.route(call, endpoint)) }
+
+    func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
+        timers.withLock { $0.append((delay, action)) }
+    }
+
+    var pendingDelays: [Duration] { timers.withLock { $0.map(\.0) } }
+
+    /// Runs the timer started first, on the focus's executor.
+    func fireTimer(on focus: Focus) async {
+        guard let (_, action) = timers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return }
+        await focus.run(action)
+    }
+}
+
+extension Focus {
+    fileprivate func run(_ action: @Sendable () -> Void) { action() }
+}
+
+/// A mixer that grants all, or refuses, now or when it is told to go on.
+final class FakeMixer: Mixer {
+    private struct State {
+        var lastMember: UInt64 = 0
+        var refusal: JoinRefusal?
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var paths = 0
+        var rooms: Set<RoomAddress> = []
+    }
+
+    private let journal: Journal
+    private let state = Mutex(State())
+
+    init(journal: Journal) { self.journal = journal }
+
+    var lastMember: UInt64 { state.withLock { $0.lastMember } }
+
+    func refuse(_ refusal: JoinRefusal?) { state.withLock { $0.refusal = refusal } }
+    func add(_ room: RoomAddress) { state.withLock { _ = $0.rooms.insert(room) } }
+
+    /// From now on nothing is answered until `goOn`.
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func goOn() {
+        let waiting = state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func pass(_ action: Action) async {
+        await withCheckedContinuation { continuation in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.waiting.append(continuation) }
+                return state.isHeld
+            }
+            journal.note(action)
+            if !isHeld { continuation.resume() }
+        }
+    }
+
+    func roomExists(_ room: RoomAddress) async -> Bool { state.withLock { $0.rooms.contains(room) } }
+
+    func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation {
+        await pass(.reserve(request))
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        let member = state.withLock { state in
+            state.lastMember += 1
+            return state.lastMember
+        }
+        let scheme = request.media.isTLS ? "msrps" : "msrp"
+        return Reservation(
+            member: MemberID(number: member),
+            localPath: "\(scheme)://\(request.localHost):\(request.localPort)/m\(member);tcp")
+    }
+
+    func renegotiate(_ member: MemberID, media: PeerMedia, newSession: Bool) async throws(JoinRefusal) -> Reservation {
+        await pass(.renegotiate(member, media, newSession: newSession))
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        let version = state.withLock { state in
+            if newSession { state.paths += 1 }
+            return state.paths
+        }
+        let suffix = version == 0 ? "" : "-\(version)"
+        return Reservation(member: member, localPath: "msrp://192.0.2.1:2855/m\(member.number)\(suffix);tcp")
+    }
+
+    func joined(_ member: MemberID) { journal.note(.joined(member)) }
+
+    func leave(_ member: MemberID, reason: LeaveReason) { journal.note(.leave(member, reason)) }
+}
