@@ -410,6 +410,8 @@ static void open_stack(cs_stack *stack)
         NUTAG_SESSION_TIMER(0x3fffffff),
         NUTAG_MIN_SE(0),
         NUTAG_SESSION_REFRESHER(nua_no_refresher),
+        /* Keeps each header's octets as received, which is what the application is shown. */
+        NTATAG_SIPFLAGS(MSG_DO_CANONIC | MSG_DO_EXTRACT_COPY),
         NTATAG_MAXSIZE(configuration->maximum_message_size),
         NTATAG_SIP_T1(configuration->t1),
         NTATAG_SIP_T1X64(configuration->t1x64),

@@ -1,0 +1,132 @@
+import Logging
+import SIP
+import Synchronization
+
+/// A handler that writes down what happens and does what a test tells it to.
+final class Application: SIPHandler {
+    let stack: SIPStack
+    private let state = Mutex(State())
+
+    private struct State {
+        var events: [SIPEvent] = []
+        var waiters: [(condition: @Sendable ([SIPEvent]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var react: @Sendable (isolated SIPStack, SIPEvent) -> Void = Application.answerEverything
+    }
+
+    init(_ stack: SIPStack) { self.stack = stack }
+
+    static func logger() -> Logger {
+        var logger = Logger(label: "sip") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        return logger
+    }
+
+    /// A stack on loopback with ports of the system's choice and this as its handler.
+    static func start(
+        _ listeners: [Endpoint] = [
+            Endpoint(transport: .udp, host: "127.0.0.1", port: 0),
+            Endpoint(transport: .tcp, host: "127.0.0.1", port: 0),
+        ],
+        configure: (inout SIPConfiguration) -> Void = { _ in }
+    ) async throws -> Application {
+        var configuration = SIPConfiguration(listeners: listeners)
+        configure(&configuration)
+        let stack = try await SIPStack.start(configuration, logger: logger())
+        let application = Application(stack)
+        await stack.setHandler(application)
+        return application
+    }
+
+    func react(_ react: @escaping @Sendable (isolated SIPStack, SIPEvent) -> Void) {
+        state.withLock { $0.react = react }
+    }
+
+    func received(_ event: SIPEvent) {
+        let react = state.withLock { state in
+            state.events.append(event)
+            return state.react
+        }
+        stack.assumeIsolated { react($0, event) }
+        let ready = state.withLock { state in
+            let events = state.events
+            let ready = state.waiters.filter { $0.condition(events) }
+            state.waiters.removeAll { $0.condition(events) }
+            return ready
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+
+    var events: [SIPEvent] { state.withLock { $0.events } }
+    /// The events' names in order.
+    var names: [String] { events.map(\.name) }
+
+    /// Waits until an event of that name has come (`count` times).
+    func wait(for name: String, count: Int = 1) async {
+        let condition: @Sendable ([SIPEvent]) -> Bool = { $0.count { $0.name == name } >= count }
+        await withCheckedContinuation { continuation in
+            let ready = state.withLock { state in
+                if condition(state.events) { return true }
+                state.waiters.append((condition, continuation))
+                return false
+            }
+            if ready { continuation.resume() }
+        }
+    }
+
+    /// 200 to everything, with an SDP answer to an INVITE and to an UPDATE with a body.
+    static let answerEverything: @Sendable (isolated SIPStack, SIPEvent) -> Void = { stack, event in
+        switch event {
+        case .invite(_, let transaction, let request), .reinvite(_, let transaction, let request):
+            stack.respond(
+                to: transaction, status: 200,
+                contact: "<sip:room@\(request.local.authority)>;isfocus", body: MessageBody(sdp: "v=0\r\n"))
+        case .update(_, let transaction, let request):
+            stack.respond(to: transaction, status: 200, body: request.body == nil ? nil : MessageBody(sdp: "v=0\r\n"))
+        case .inDialogRequest(_, let transaction, _), .request(let transaction, _):
+            stack.respond(to: transaction, status: 200)
+        default:
+            break
+        }
+    }
+}
+
+extension SIPEvent {
+    var name: String {
+        switch self {
+        case .invite: "invite"
+        case .reinvite: "reinvite"
+        case .update: "update"
+        case .acknowledged: "acknowledged"
+        case .cancelled: "cancelled"
+        case .bye: "bye"
+        case .inDialogRequest: "inDialogRequest"
+        case .request: "request"
+        case .response(_, let method, let response): "response \(method) \(response.status)"
+        case .answer: "answer"
+        case .ended: "ended"
+        }
+    }
+
+    var call: Call? {
+        switch self {
+        case .invite(let call, _, _), .reinvite(let call, _, _), .update(let call, _, _), .acknowledged(let call, _),
+            .cancelled(let call, _), .bye(let call, _), .inDialogRequest(let call, _, _), .response(let call, _, _),
+            .ended(let call, _):
+            call
+        case .request, .answer: nil
+        }
+    }
+
+    var ending: Ending? {
+        if case .ended(_, let ending) = self { ending } else { nil }
+    }
+
+    var request: Request? {
+        switch self {
+        case .invite(_, _, let request), .reinvite(_, _, let request), .update(_, _, let request),
+            .bye(_, let request), .inDialogRequest(_, _, let request), .request(_, let request):
+            request
+        default: nil
+        }
+    }
+}
