@@ -14,5 +14,5 @@ struct Confd: AsyncParsableCommand {
               confd probe sip:lobby@127.0.0.1    is somebody there, and what can it do?
             """,
         version: "0.1.0",
-        subcommands: [Serve.self, CheckConfig.self])
+        subcommands: [Serve.self, CheckConfig.self, ProbeCommand.self, ChatCommand.self])
 }

@@ -11,7 +11,7 @@ enum Options {
         Conference.adhocRooms, Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
         Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
         Room.title, Room.welcome, Room.plainText, Room.maximumParticipants,
-        Log.level, Log.sipStackLevel,
+        Log.level, Log.sipLevel,
     ]
 
     /// What each section is for, in the sample's order.
@@ -71,7 +71,7 @@ enum Options {
             "SIP", "max_dialogs", default: 20_000, "20000", read: Values.count(1...1_000_000),
             "Most calls at a time; one more gets 486.")
         static let shutdownTime = Option<Duration>(
-            "SIP", "shutdown_time", default: .seconds(4), "4 s", read: Values.duration(.seconds(0) ... .seconds(60)),
+            "SIP", "shutdown_time", default: .seconds(3), "3 s", read: Values.duration(.seconds(0) ... .seconds(4)),
             "How long an orderly end waits for the answers to its BYEs.")
     }
 
@@ -209,9 +209,9 @@ enum Options {
         static let level = Option<LogLevel>(
             "Log", "level", default: .info, "info", read: Values.choice(LogLevel.self),
             "trace, debug, info, notice, warning, error or critical.")
-        static let sipStackLevel = Option<Int>(
-            "Log", "sip_stack_level", default: 1, "1", read: Values.count(0...9),
-            "How much the SIP library says, 0 (nothing) to 9 (everything).")
+        static let sipLevel = Option<LogLevel>(
+            "Log", "sip_level", default: .warning, "warning", read: Values.choice(LogLevel.self),
+            "The same for the SIP library; debug and trace make it print messages.")
     }
 }
 

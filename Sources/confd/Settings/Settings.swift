@@ -64,7 +64,7 @@ struct Settings: Equatable, Sendable {
 
     struct Log: Equatable, Sendable {
         var level: LogLevel
-        var sipStackLevel: Int
+        var sipLevel: LogLevel
     }
 
     var sip: SIP
@@ -191,6 +191,6 @@ extension Settings.Room {
 extension Settings.Log {
     init(_ source: inout SettingsSource) {
         level = source.value(Options.Log.level)
-        sipStackLevel = source.value(Options.Log.sipStackLevel)
+        sipLevel = source.value(Options.Log.sipLevel)
     }
 }

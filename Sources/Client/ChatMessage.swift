@@ -1,0 +1,70 @@
+package import NIOCore
+import Payloads
+package import SIP
+
+/// A message that came from the room, taken apart for showing.
+package struct ChatMessage: Equatable, Sendable {
+    /// The CPIM From URI; nil for bare text.
+    package var from: String?
+    package var displayName: String?
+    /// Whether it was for this participant alone.
+    package var isPrivate = false
+    package var dateTime: String?
+    /// Of the content, in lower case without parameters.
+    package var contentType: String
+    package var content: [UInt8]
+
+    /// - Parameter me: messages to this address are private.
+    /// Nil when it says it is message/cpim and isn't.
+    package init?(contentType: String, body: ByteBuffer, me: SIPURI) {
+        let octets = Array(body.readableBytesView)
+        let outer = ContentType(parsing: contentType)?.essence.lowercased() ?? ""
+        guard outer == "message/cpim" else {
+            self.contentType = outer
+            content = octets
+            return
+        }
+        guard let message = try? CPIMMessage(parsing: octets) else { return nil }
+        from = message.from.uri
+        displayName = message.from.displayName
+        dateTime = message.dateTime
+        isPrivate = message.to.contains { SIPURI($0.uri).map { $0.isSamePerson(as: me) } ?? false }
+        self.contentType = message.contentType?.essence.lowercased() ?? "text/plain"
+        content = Array(octets[message.bodyOffset...])
+    }
+
+    /// What people say, as opposed to what programs tell each other.
+    package var isText: Bool { contentType.hasPrefix("text/") }
+
+    /// Typing notices (RFC 3994), receipts and the like, which a terminal need not show.
+    package var isSilent: Bool {
+        contentType == "application/im-iscomposing+xml" || contentType.hasPrefix("message/imdn")
+    }
+
+    /// The text, control characters other than line ends and tabs left out so that no message can steer a terminal;
+    /// for other content a word about it.
+    package var text: String {
+        guard isText else { return "(\(contentType), \(content.count) bytes)" }
+        return String(decoding: content, as: UTF8.self).withoutControls(keepingLines: true)
+    }
+}
+
+extension String {
+    /// Without the characters that could steer a terminal or feign a line.
+    func withoutControls(keepingLines: Bool) -> String {
+        var text = String()
+        for scalar in unicodeScalars {
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            let isSeparator = scalar.value == 0x2028 || scalar.value == 0x2029
+            if keepingLines ? !isControl || scalar == "\n" || scalar == "\t" : !isControl && !isSeparator {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}
+
+extension SIPURI {
+    /// Same user at the same host; port and parameters say only how to get there.
+    func isSamePerson(as other: SIPURI) -> Bool { isSIP && user == other.user && host == other.host }
+}

@@ -1,0 +1,176 @@
+internal import ArgumentParser
+internal import Client
+internal import Logging
+internal import Payloads
+internal import SIP
+internal import UnixSignals
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// `confd chat`
+struct ChatCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat",
+        abstract: "Chat in a room from the terminal, or from a pipe.",
+        discussion: """
+            Calls the room, prints what others say and sends each line of standard input. Lines that start with / are \
+            commands; /help lists them.
+
+            On a terminal a message is shown as 'time name: text'. Elsewhere, for tools, as '[sip:who@host] text' with \
+            a tab before each further line of the text; --json prints one object a line: from, name, private, time, \
+            type, size, text. What happens beside messages goes to standard error, after '* '.
+
+            When the input ends, the client waits until all is acknowledged, leaves with BYE, and exits; --wait and \
+            --exit-after make it stay to hear the others.
+
+            Exit status: 0 all went well, 1 the server refused, 2 no answer, 3 the call or its connection was lost, \
+            4 messages were not delivered, or fewer came than --exit-after wanted.
+
+            Examples:
+              confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
+              echo hello | confd chat sip:lobby@127.0.0.1 --as sip:bob@127.0.0.1 --transport tcp
+              confd chat sip:lobby@127.0.0.1 --as sip:carol@127.0.0.1 --exit-after 10 --wait 60 < /dev/null
+            """)
+
+    @Argument(help: ArgumentHelp("The room, such as sip:lobby@127.0.0.1:5060.", valueName: "sip:room@host[:port]"))
+    var room: String
+
+    @ArgumentParser.Option(name: .customLong("as"), help: ArgumentHelp("Who you are.", valueName: "sip:you@host"))
+    var identity: String
+
+    @ArgumentParser.Option(help: ArgumentHelp("The name to be shown as.", valueName: "name"))
+    var nick: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "For servers that ask for one; CONFD_PASSWORD in the environment does the same and is not seen by others.",
+            valueName: "password"))
+    var password: String?
+
+    @OptionGroup var way: WayOptions
+
+    @Flag(help: "Carry the messages over TLS (TCP/TLS/MSRP); the default is TCP/MSRP.")
+    var tls = false
+
+    @Flag(help: "Offer text/plain alone, like clients that know nothing of chat rooms.")
+    var plainText = false
+
+    @Flag(help: "Print messages as JSON, one object a line.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Say nothing but messages and errors.")
+    var quiet = false
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "After the input has ended, stay until that many messages of others have come in all.",
+            valueName: "messages"))
+    var exitAfter: Int?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "After the input has ended, stay that long; with --exit-after, at most that long.", valueName: "seconds"))
+    var wait: Double?
+
+    @ArgumentParser.Option(help: ArgumentHelp("How long the call may take to be answered.", valueName: "seconds"))
+    var timeout: Double = 32
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp("Cut messages longer than this into chunks of this size.", valueName: "bytes"))
+    var chunkSize: Int?
+
+    func validate() throws {
+        if let exitAfter, exitAfter < 0 { throw ValidationError("--exit-after: a number of messages, 0 or more") }
+        if let wait, !(0...1_000_000).contains(wait) { throw ValidationError("--wait: seconds, 0 or more") }
+        guard (0.001...3600).contains(timeout) else { throw ValidationError("--timeout: 0.001 to 3600 seconds") }
+        if let chunkSize, chunkSize < 2048 {
+            throw ValidationError("--chunk-size: 2048 bytes or more (RFC 4975 section 7.1.1)")
+        }
+    }
+
+    func run() async throws {
+        // A reader that goes away early (head -1) must not end us before our BYE.
+        signal(SIGPIPE, SIG_IGN)
+        let outcome: ChatOutcome
+        do throws(ClientError) {
+            outcome = try await chat(await options())
+        } catch {
+            StandardError.write("confd chat: \(error)")
+            throw Self.exitCode(for: error)
+        }
+        switch outcome {
+        case .complete: return
+        case .undelivered(let count):
+            StandardError.write("confd chat: \(count) message\(count == 1 ? " was" : "s were") not delivered")
+        case .incomplete(let received):
+            StandardError.write("confd chat: only \(received) of \(exitAfter ?? 0) messages came")
+        }
+        throw ExitCode(4)
+    }
+
+    static func exitCode(for error: ClientError) -> ExitCode {
+        switch error {
+        case .usage: ExitCode.validationFailure
+        case .refused, .unusableAnswer: ExitCode(1)
+        case .noAnswer: ExitCode(2)
+        case .lost: ExitCode(3)
+        }
+    }
+
+    private func options() async throws(ClientError) -> ChatOptions {
+        guard let me = SIPURI(identity.contains(":") ? identity : "sip:\(identity)"), me.isSIP, me.user != nil else {
+            throw .usage("--as '\(identity)' is not a SIP address with a user part, such as sip:alice@127.0.0.1")
+        }
+        let peer = try await Peer.find(room, transport: way.transport?.value)
+        guard peer.uri.user != nil else { throw .usage("'\(room)' names no room; write sip:room@host") }
+        var options = ChatOptions(peer: peer, identity: me)
+        options.nickname = nick
+        options.password = password ?? getenv("CONFD_PASSWORD").map { String(cString: $0) }
+        options.usesTLS = tls
+        options.plainText = plainText
+        options.isQuiet = quiet
+        options.exitAfter = exitAfter
+        options.wait = wait.map { .milliseconds(Int64($0 * 1000)) }
+        options.timeout = .milliseconds(Int64(timeout * 1000))
+        options.chunkSize = chunkSize
+        return options
+    }
+
+    private func chat(_ options: ChatOptions) async throws(ClientError) -> ChatOutcome {
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        let input = LineReader(descriptor: STDIN_FILENO)
+        let client = ChatClient(
+            options: options, printer: ChatPrinter(style: json ? .json : isTerminal ? .terminal : .lines),
+            nextLine: { await input.next() }, output: { StandardOutput.write($0) },
+            notices: { StandardError.write("* \($0)") }, clock: Clock.now, logger: way.logger(label: "chat"))
+        let signals = Task {
+            var isSecond = false
+            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+                if isSecond { _exit(130) }
+                isSecond = true
+                client.leave()
+            }
+        }
+        defer { signals.cancel() }
+        if isTerminal, !quiet { StandardError.write("* calling \(options.peer.target); /help lists the commands") }
+        return try await client.run()
+    }
+}
+
+/// The wall clock.
+enum Clock {
+    /// The local time of day, and the moment in UTC as RFC 3339 has it.
+    @Sendable static func now() -> (display: String, dateTime: String) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var local = tm()
+        localtime_r(&now.tv_sec, &local)
+        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return (
+            "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec))",
+            InternetDateTime.format(seconds: Int64(now.tv_sec), milliseconds: now.tv_nsec / 1_000_000)
+        )
+    }
+}
