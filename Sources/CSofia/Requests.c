@@ -100,8 +100,6 @@ void cs_respond(cs_transaction *transaction, int status, const char *phrase, con
         nua_respond(
             transaction->handle, status, phrase,
             NUTAG_WITH(transaction->message),
-            SIPTAG_SERVER_STR(transaction->stack->configuration->product),
-            SIPTAG_USER_AGENT_STR(SIP_NONE),
             TAG_IF(content->contact, SIPTAG_CONTACT_STR(content->contact)),
             TAG_IF(content->headers, SIPTAG_HEADER_STR(content->headers)),
             TAG_IF(has_body, SIPTAG_CONTENT_TYPE_STR(content->content_type)),

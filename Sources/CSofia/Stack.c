@@ -229,6 +229,7 @@ static void on_event(nua_event_t kind, int status, char const *phrase, nua_t *nu
     if (kind == nua_r_shutdown) {
         if (status >= 200 && !stack->stopped) {
             stack->stopped = true;
+            stack->shut_down_cleanly = true;
             cs_event const event = {.kind = CS_STOPPED};
             emit(stack, &event);
             su_root_break(stack->root);
@@ -454,7 +455,11 @@ void cs_run(const cs_configuration *configuration)
     }
     cs_transactions_drop(stack);
     if (stack->shutdown_timer != NULL) su_timer_destroy(stack->shutdown_timer);
-    if (stack->nua != NULL) nua_destroy(stack->nua);
+    if (stack->nua != NULL) {
+        /* When the library had no time to shut down, nua_destroy leaves it as it is: at least the ports are freed. */
+        if (!stack->shut_down_cleanly) nta_agent_close_tports(stack->agent);
+        nua_destroy(stack->nua);
+    }
     if (stack->root != NULL) {
         su_task_deinit(stack->task);
         su_root_destroy(stack->root);

@@ -94,7 +94,7 @@ struct cs_stack {
     uint64_t last_id;
     unsigned calls;
     unsigned pending;
-    bool shutting_down, stopped;
+    bool shutting_down, stopped, shut_down_cleanly;
     su_timer_t *shutdown_timer;
     cs_arrival arrivals[CS_ARRIVALS];
     unsigned next_arrival;

@@ -54,4 +54,18 @@ import Testing
         let second = try await Application.start([taken])
         await second.stack.shutdown()
     }
+
+    @Test("shutting down takes a bounded time and frees the ports, even when a peer does not answer its BYE")
+    func shutdownWithSilentPeer() async throws {
+        let application = try await Application.start()
+        let listeners = application.stack.listeners
+        let alice = try Caller(listeners[0])
+        try alice.call()
+        let begin = ContinuousClock.now
+        await application.stack.shutdown()
+        #expect(ContinuousClock.now - begin < .seconds(5))
+        #expect(application.events.last?.ending == .shutDown)
+        let second = try await Application.start(listeners)
+        await second.stack.shutdown()
+    }
 }
