@@ -2,20 +2,19 @@ import CFuzzDriver
 import MSRP
 import NIOCore
 
-/// Two octets steer: the first cuts the bytes, the second chooses the session's limits. The rest is what a peer
-/// sends. Whole or cut, the parts must be the same; and a session and its answers must survive them.
+/// The octets are what a peer sends; their sum chooses where they are cut and the session's limits, so that files of
+/// Tests/Corpus can be seeds as they are. Whole or cut, the parts must be the same; and a session and its answers must
+/// survive them.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzMSRP(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
-    guard bytes.count > 2 else { return 0 }
-    let step = Int(bytes[0]) + 1
-    let message = bytes[2...]
-    let whole = parts(of: [message])
-    let pieces = stride(from: message.startIndex, to: message.endIndex, by: step).map {
-        message[$0..<min($0 + step, message.endIndex)]
-    }
+    guard !bytes.isEmpty else { return 0 }
+    let sum = bytes.reduce(0) { $0 &+ Int($1) }
+    let step = sum % 61 + 1
+    let whole = parts(of: [bytes[...]])
+    let pieces = stride(from: 0, to: size, by: step).map { bytes[$0..<min($0 + step, size)] }
     precondition(parts(of: pieces) == whole, "the parts depend on where the bytes are cut")
-    converse(whole.parts, pieces: pieces, tight: bytes[1] & 1 == 1)
+    converse(whole.parts, bytes: bytes, tight: sum & 64 == 0)
     return 0
 }
 
@@ -49,9 +48,12 @@ private func parts(of pieces: [ArraySlice<UInt8>]) -> Outcome {
     return outcome
 }
 
-/// A session hears the parts and writes answers, which must be whole messages of ours.
-private func converse(_ parts: [Part], pieces: [ArraySlice<UInt8>], tight: Bool) {
-    guard let ours = Path("msrp://h:1/s;tcp"), let theirs = Path("msrp://p:2/t;tcp") else { return }
+/// The session that the first message names hears the parts and writes answers, which must be whole messages of ours.
+private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
+    guard case .head(let first)? = parts.first, let uri = first.toPath?.first, uri.sessionID != nil,
+        let theirs = Path("msrp://p:2/t;tcp")
+    else { return }
+    let ours = Path(uri)
     let limits =
         tight
         ? EndpointSession.Configuration(
@@ -68,7 +70,7 @@ private func converse(_ parts: [Part], pieces: [ArraySlice<UInt8>], tight: Bool)
         let message = OutgoingMessage(messageID: id, contentType: "a/b", body: ByteBuffer(string: "0123456789"))
         try? session.send(message, now: now, into: &output)
     }
-    var raw = ByteBuffer(bytes: pieces.joined())
+    var raw = ByteBuffer(bytes: bytes)
     for part in parts {
         _ = session.consumeExpectedResponses(&raw)
         switch session.receive(part, now: now, into: &output) {
