@@ -102,7 +102,7 @@ enum Listener {
         _ = try? await eventLoop.submit { transport.value.beginShutdown() }.get()
         let step: TimeAmount = .milliseconds(20)
         let limit = (try? await eventLoop.submit { transport.value.limits.lingerTimeout }.get()) ?? .zero
-        let deadline = NIODeadline.now() + limit + .milliseconds(500)
+        let deadline = NIODeadline.now() + limit + .milliseconds(100)
         while NIODeadline.now() < deadline {
             let isDone = try? await eventLoop.scheduleTask(in: step) { !transport.value.hasConnections }.futureResult
                 .get()

@@ -5,7 +5,7 @@ import NIOCore
 import Payloads
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// All rooms of one event loop, and their members.
@@ -96,7 +96,8 @@ final class Mixer {
         members[id] = member
         counters.members = members.count
         logger.info(
-            "reserved", metadata: ["room": "\(request.room)", "member": "\(id)", "participant": "\(request.participant)"])
+            "reserved",
+            metadata: ["room": "\(request.room)", "member": "\(id)", "participant": "\(request.participant)"])
         return Reservation(member: id, localPath: member.localPath.description)
     }
 
@@ -140,7 +141,8 @@ final class Mixer {
 
     private func localPath(_ session: SessionID, request: JoinRequest, isTLS: Bool) -> Path? {
         let port = request.localPort != 0 ? request.localPort : transport.listeners.first?.port ?? 0
-        let host = request.localHost.contains(":") && !request.localHost.hasPrefix("[")
+        let host =
+            request.localHost.contains(":") && !request.localHost.hasPrefix("[")
             ? "[\(request.localHost)]" : request.localHost
         return Path("\(isTLS ? "msrps" : "msrp")://\(host):\(port)/\(session);tcp")
     }

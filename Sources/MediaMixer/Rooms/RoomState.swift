@@ -86,7 +86,8 @@ struct Nickname: Equatable, Sendable {
             if isEscaped { return nil }
             text = plain
         }
-        guard text.utf8.count <= Self.longest, !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0 == "\u{7F}" })
+        guard text.utf8.count <= Self.longest,
+            !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0 == "\u{7F}" })
         else { return nil }
         self.text = text.split(separator: " ").joined(separator: " ")
     }

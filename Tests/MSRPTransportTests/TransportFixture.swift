@@ -1,0 +1,110 @@
+import Logging
+import MSRP
+import MSRPTransport
+import NIOCore
+import NIOPosix
+import Support
+import Synchronization
+
+/// A transport with one listener on a free loopback port.
+struct TransportFixture {
+    let group: MultiThreadedEventLoopGroup
+    let transport: TransportHandle
+    let address: Support.SocketAddress
+
+    init(configuration: TransportConfiguration = TransportConfiguration(), host: String = "127.0.0.1") async throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var configuration = configuration
+        // Test clients don't close first.
+        configuration.limits.lingerTimeout = .milliseconds(20)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        transport = await TransportHandle.start(on: group.next(), configuration: configuration, logger: logger)
+        let addresses = try await transport.listen(on: [ListenAddress(host: host, port: 0)])
+        address = Support.SocketAddress(host: host, port: UInt16(addresses.first?.port ?? 0))
+    }
+
+    func connect() throws -> ByteStream { try ByteStream(to: address) }
+
+    func end() async throws {
+        await transport.shutdown()
+        try await group.shutdownGracefully()
+    }
+
+    /// Reserves a session for an owner that answers every SEND with 200 and notes what happens.
+    func reserve(deadline: NIODeadline? = nil) async -> (session: String, log: OwnerLog) {
+        let log = OwnerLog()
+        let session = await transport.perform { transport in
+            let owner = RecordingOwner(log: log)
+            log.keep(NIOLoopBound(owner, eventLoop: transport.eventLoop))
+            return transport.sessions.reserve(owner: owner, deadline: deadline)?.text ?? ""
+        }
+        return (session, log)
+    }
+}
+
+/// What happened to an owner, readable from the test's thread.
+final class OwnerLog: Sendable {
+    private let state = Mutex<(events: [String], owner: NIOLoopBound<RecordingOwner>?)>(([], nil))
+
+    func note(_ event: String) { state.withLock { $0.events.append(event) } }
+    func keep(_ owner: NIOLoopBound<RecordingOwner>) { state.withLock { $0.owner = owner } }
+    var owner: NIOLoopBound<RecordingOwner>? { state.withLock { $0.owner } }
+    var events: [String] { state.withLock { $0.events } }
+}
+
+final class RecordingOwner: SessionOwner {
+    private let log: OwnerLog
+    private var head: Head?
+    var connection: Connection?
+
+    init(log: OwnerLog) { self.log = log }
+
+    func bound(_ connection: Connection, head: Head?) {
+        self.connection = connection
+        log.note("bound")
+    }
+
+    func part(_ part: Part, from connection: Connection) {
+        switch part {
+        case .head(let head): self.head = head
+        case .body(let bytes): log.note("body \(bytes.readableBytes)")
+        case .outgoingEndLine: break
+        case .end:
+            guard let head else { return }
+            log.note("end \(head.methodName)")
+            connection.withOutput { _ = Frame.writeRefusal(of: head, status: .ok, into: &$0) }
+        }
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        self.connection = nil
+        log.note("closed \(reason)")
+    }
+
+    func reservationExpired(_ session: SessionID) { log.note("expired") }
+}
+
+@available(*, unavailable)
+extension RecordingOwner: Sendable {}
+
+func emptySend(_ session: String, id: String = "a1b2c3d4", extra: String = "") -> String {
+    "MSRP \(id) SEND\r\nTo-Path: msrp://127.0.0.1:2855/\(session);tcp\r\n"
+        + "From-Path: msrp://127.0.0.1:9/peer;tcp\r\nMessage-ID: m\(id)\r\nByte-Range: 1-0/0\r\n\(extra)"
+        + "-------\(id)$\r\n"
+}
+
+func response(_ session: String, _ status: String, id: String = "a1b2c3d4") -> String {
+    "MSRP \(id) \(status)\r\nTo-Path: msrp://127.0.0.1:9/peer;tcp\r\n"
+        + "From-Path: msrp://127.0.0.1:2855/\(session);tcp\r\n-------\(id)$\r\n"
+}
+
+extension ByteStream {
+    /// Reads until as many octets are there as expected, or the peer closed.
+    func expect(_ text: String, within seconds: Double = 5) throws -> String {
+        let deadline = Deadline.after(seconds: seconds)
+        var bytes: [UInt8] = []
+        while bytes.count < text.utf8.count, let more = try receiveIfAny(deadline), !more.isEmpty { bytes += more }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

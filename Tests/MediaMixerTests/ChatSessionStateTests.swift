@@ -1,0 +1,139 @@
+import MSRP
+import NIOCore
+import Testing
+
+@testable import MediaMixer
+
+@Suite("What a participant may say (RFC 7701 section 6)")
+struct ChatSessionStateTests {
+    private let room = RoomAddress(user: "lobby", domain: "example.com")
+
+    private func state(_ format: PeerMedia.Format = .cpim, name: String? = nil) -> ChatSessionState {
+        ChatSessionState(
+            room: room, uri: "sip:alice@example.com", aliases: ["sip:anonymous-7@anonymous.invalid"], displayName: name,
+            format: format)
+    }
+
+    private func judge(_ text: String, by state: ChatSessionState? = nil) -> ChatSessionState.Verdict {
+        var state = state ?? self.state()
+        return state.judge(
+            body: ByteBuffer(string: text), contentType: "message/cpim", dateTime: "2026-11-21T00:00:00.000Z")
+    }
+
+    private func cpim(
+        from: String = "alice <sip:alice@example.com>", to: String = "<sip:lobby@example.com>",
+        content: String = "Content-Type: text/plain\r\n\r\nhello"
+    ) -> String {
+        "From: \(from)\r\nTo: \(to)\r\nDateTime: 2026-11-21T00:18:48Z\r\n\r\n\(content)"
+    }
+
+    @Test("a message to the room goes to everybody, octet for octet (section 6.1)")
+    func regular() throws {
+        let text = cpim()
+        guard case .deliver(let envelope, let audience) = judge(text) else {
+            Issue.record("not delivered")
+            return
+        }
+        #expect(audience == .room)
+        #expect(String(buffer: envelope.cpim) == text)
+        #expect(envelope.contentType == "text/plain")
+        #expect(envelope.plainText.map { String(buffer: $0) } == "sip:alice@example.com: hello")
+    }
+
+    @Test("bare LF in the inner head, as real clients send it, is understood")
+    func bareLineFeed() {
+        let text = cpim(content: "MIME-Version: 1.0\nContent-Type: text/plain; charset=\"utf8\"\n\nhello")
+        guard case .deliver(let envelope, .room) = judge(text) else {
+            Issue.record("not delivered")
+            return
+        }
+        #expect(envelope.plainText.map { String(buffer: $0) } == "sip:alice@example.com: hello")
+    }
+
+    @Test(
+        "a From that is not the participant's is refused with 403 (section 6.3)",
+        arguments: [
+            "<sip:bob@example.com>", "<sip:Alice@example.com>", "<sip:alice@example.org>", "alice@example.com:x",
+        ])
+    func forged(_ from: String) {
+        #expect(judge(cpim(from: from)) == .refuse(.forbidden))
+    }
+
+    @Test(
+        "equal URIs and announced aliases are the participant's own",
+        arguments: [
+            "sip:alice@example.com", "\"Alice\" <sip:alice@EXAMPLE.com>", "<sips:%61lice@example.com>",
+            "<sip:anonymous-7@anonymous.invalid>",
+        ])
+    func ownFrom(_ from: String) {
+        guard case .deliver(_, .room) = judge(cpim(from: from)) else {
+            Issue.record("not delivered")
+            return
+        }
+    }
+
+    @Test("two To headers are refused with 403 (section 6.1)")
+    func twoTo() {
+        #expect(
+            judge(cpim(to: "<sip:lobby@example.com>\r\nTo: <sip:bob@example.com>")) == .refuse(.forbidden))
+    }
+
+    @Test("another To is a private message (section 6.2)")
+    func privateMessage() {
+        guard case .deliver(_, let audience) = judge(cpim(to: "<sip:bob@example.com>")) else {
+            Issue.record("not delivered")
+            return
+        }
+        #expect(audience == .participant("sip:bob@example.com"))
+    }
+
+    @Test("no CPIM, no From or no To is refused with 400", arguments: ["", "hello", "To: <sip:a@b>\r\n\r\nx"])
+    func malformed(_ text: String) {
+        #expect(judge(text) == .refuse(.badRequest))
+    }
+
+    @Test("encryption queries for one partner are dropped")
+    func offTheRecord() {
+        #expect(judge(cpim(content: "Content-Type: text/plain\n\n?OTRv3?\nsomething")) == .drop)
+        var text = state(.plainText)
+        #expect(text.judge(body: ByteBuffer(string: "?OTR"), contentType: "text/plain", dateTime: "") == .drop)
+    }
+
+    @Test("bare text is wrapped for those who take CPIM")
+    func wrapped() {
+        var state = state(.plainText, name: "Alice")
+        let verdict = state.judge(
+            body: ByteBuffer(string: "hello"), contentType: "text/plain; charset=utf-8",
+            dateTime: "2026-11-21T00:00:00.000Z")
+        guard case .deliver(let envelope, .room) = verdict else {
+            Issue.record("not delivered")
+            return
+        }
+        #expect(
+            String(buffer: envelope.cpim)
+                == "From: Alice <sip:alice@example.com>\r\nTo: <sip:lobby@example.com>\r\n"
+                + "DateTime: 2026-11-21T00:00:00.000Z\r\n\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nhello")
+        #expect(envelope.plainText.map { String(buffer: $0) } == "Alice: hello")
+    }
+
+    @Test("content that is no text has no form for participants with text only")
+    func notText() {
+        guard case .deliver(let envelope, _) = judge(cpim(content: "Content-Type: image/png\r\n\r\n\u{1}\u{2}")) else {
+            Issue.record("not delivered")
+            return
+        }
+        #expect(envelope.contentType == "image/png")
+        #expect(envelope.plainText == nil)
+    }
+
+    @Test("accept-wrapped-types and its wildcards (RFC 4975 section 8.6)")
+    func acceptedTypes() {
+        #expect(AcceptedTypes([]).accepts("image/png"))
+        #expect(AcceptedTypes(["*"]).accepts("image/png"))
+        let some = AcceptedTypes(["text/*", "Image/PNG"])
+        #expect(some.accepts("text/html"))
+        #expect(some.accepts("image/png"))
+        #expect(!some.accepts("image/gif"))
+        #expect(!some.accepts("textual/x"))
+    }
+}
