@@ -374,7 +374,8 @@ cs_timer *cs_timer_start(cs_stack *stack, uint64_t id, unsigned milliseconds)
     if (timer == NULL) return NULL;
     timer->id = id;
     timer->stack = stack;
-    timer->timer = su_timer_create(stack->task, milliseconds);
+    /* A timer without a duration is a failed assertion in the library. */
+    timer->timer = su_timer_create(stack->task, milliseconds > 0 ? milliseconds : 1);
     if (timer->timer == NULL || su_timer_set(timer->timer, on_timer, timer) < 0) {
         su_timer_destroy(timer->timer);
         free(timer);
