@@ -39,7 +39,7 @@ var targets: [Target] = [
     .executableTarget(
         name: "confd",
         dependencies: [
-            "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "MSRPTransport", "NIOGnuTLS",
+            "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "Payloads", "MSRPTransport", "NIOGnuTLS",
             nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
         ]),
 
@@ -63,7 +63,7 @@ var targets: [Target] = [
         ]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
-    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "Support"]),
+    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "SIP", "Support", nioCore, logging]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
 ]
 
