@@ -4,7 +4,7 @@
 SWIFT ?= swift
 CONFIG ?= sample-configs/demo.ini
 FUZZ_SECONDS ?= 600
-FUZZ_RUNS ?= 40000
+FUZZ_RUNS ?= 20000
 FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM
 FUZZ_BUILD = .build-fuzz
 
@@ -52,17 +52,26 @@ fuzz-build: packages
 	set -e; for target in $(FUZZERS); do \
 		CONFD_FUZZ=1 $(SWIFT) build --scratch-path $(FUZZ_BUILD) --product $$target; done
 
-# A fixed number of inputs from a fixed seed: the same run every time.
-fuzz-short: fuzz-build
-	set -e; for target in $(FUZZERS); do \
-		$(FUZZ_BUILD)/debug/$$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -timeout=10; done
+SEEDS_FuzzMSRP = Tests/Corpus/msrp-sessions Tests/Corpus/msrp-rfc
+SEEDS_FuzzSDP = Tests/Corpus/sdp
+SEEDS_FuzzCPIM = Tests/Corpus/cpim-rfc
+FUZZ_FLAGS = -timeout=10 -artifact_prefix=$(FUZZ_BUILD)/
 
-# Inputs that found new paths are kept in .build-fuzz/corpus and used again.
-fuzz: fuzz-build
-	set -e; for target in $(FUZZERS); do \
-		mkdir -p $(FUZZ_BUILD)/corpus/$$target; \
-		$(FUZZ_BUILD)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -print_final_stats=1 \
-			$(FUZZ_BUILD)/corpus/$$target; done
+# A fixed number of inputs from a fixed seed, started from the corpora: the same run every time. libFuzzer writes what
+# it finds into the first folder, so that is a fresh one.
+fuzz-short: $(FUZZERS:%=fuzz-short-%)
+$(FUZZERS:%=fuzz-short-%): fuzz-short-%: fuzz-build
+	@rm -rf $(FUZZ_BUILD)/found/$* && mkdir -p $(FUZZ_BUILD)/found/$*
+	@echo "fuzzing: $*, $(FUZZ_RUNS) inputs"
+	@$(FUZZ_BUILD)/debug/$* -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 $(FUZZ_FLAGS) \
+		$(FUZZ_BUILD)/found/$* $(SEEDS_$*) >$(FUZZ_BUILD)/$*.log 2>&1 || { cat $(FUZZ_BUILD)/$*.log; exit 1; }
+
+# What found new paths is kept in .build-fuzz/corpus and used again.
+fuzz: $(FUZZERS:%=fuzz-long-%)
+$(FUZZERS:%=fuzz-long-%): fuzz-long-%: fuzz-build
+	@mkdir -p $(FUZZ_BUILD)/corpus/$*
+	$(FUZZ_BUILD)/debug/$* -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1 $(FUZZ_FLAGS) \
+		$(FUZZ_BUILD)/corpus/$* $(SEEDS_$*)
 
 bench: build
 	$(SWIFT) build -c release --product confd-bench
