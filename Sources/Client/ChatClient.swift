@@ -38,8 +38,9 @@ package actor ChatClient {
     /// Messages and their octets that may be unacknowledged before the next line is read.
     private static let window = 64
     private static let windowOctets = 4 << 20
-    /// How long an answer to BYE is waited for.
+    /// How long an answer to BYE is waited for, and how long when the server seems to be gone.
     private static let farewell: Duration = .seconds(4)
+    private static let shortFarewell: Duration = .seconds(1)
 
     private let options: ChatOptions
     private let printer: ChatPrinter
@@ -219,7 +220,7 @@ package actor ChatClient {
         phase = .leaving
         if let call { await stack?.bye(call) }
         if let session { try? await session.onLoop { $0.close() } }
-        after(Self.farewell, .farewellOverdue)
+        after(failure == nil ? Self.farewell : Self.shortFarewell, .farewellOverdue)
     }
 
     // MARK: The call
@@ -241,7 +242,7 @@ package actor ChatClient {
             if phase != .leaving, failure == nil { failure = .lost("the call ended: \(ending.text)") }
             phase = .over
         case .bye(let call, let request) where call == self.call:
-            let reason = request.headers["Reason"].map { " (\($0))" } ?? ""
+            let reason = request.headers["Reason"].map { ": \(Self.words(of: $0))" } ?? ""
             if phase != .leaving { failure = .lost("the server ended the call\(reason)") }
         case .reinvite(let call, let transaction, let request), .update(let call, let transaction, let request):
             if call == self.call { await renegotiate(transaction, request) }
@@ -252,6 +253,12 @@ package actor ChatClient {
         default:
             break
         }
+    }
+
+    /// The text of a Reason header (RFC 3326), else all of it.
+    private static func words(of reason: String) -> String {
+        guard let start = reason.firstRange(of: "text=\"") else { return reason }
+        return String(reason[start.upperBound...].prefix { $0 != "\"" })
     }
 
     private func answered(_ response: Response) async {

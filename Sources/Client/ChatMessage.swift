@@ -22,6 +22,7 @@ package struct ChatMessage: Equatable, Sendable {
         guard outer == "message/cpim" else {
             self.contentType = outer
             content = octets
+            takeSenderFromText()
             return
         }
         guard let message = try? CPIMMessage(parsing: octets) else { return nil }
@@ -31,6 +32,15 @@ package struct ChatMessage: Equatable, Sendable {
         isPrivate = message.to.contains { SIPURI($0.uri).map { $0.isSamePerson(as: me) } ?? false }
         self.contentType = message.contentType?.essence.lowercased() ?? "text/plain"
         content = Array(octets[message.bodyOffset...])
+    }
+
+    /// To participants with text/plain the room writes `sender: text`.
+    private mutating func takeSenderFromText() {
+        guard isText, let colon = content.firstRange(of: Array(": ".utf8)),
+            let uri = SIPURI(String(decoding: content[..<colon.lowerBound], as: UTF8.self)), uri.isSIP
+        else { return }
+        from = uri.description
+        content.removeFirst(colon.upperBound)
     }
 
     /// What people say, as opposed to what programs tell each other.

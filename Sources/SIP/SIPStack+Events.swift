@@ -146,8 +146,7 @@ extension SIPStack {
         case "INVITE" where record.phase == .calling:
             if response.isSuccess {
                 record.phase = .answered
-                record.sessionTimer = SessionTimer.agreed(
-                    in: response.headers, offered: configuration.sessionTimer.interval > 0 ? nil : nil)
+                record.sessionTimer = SessionTimer.agreed(in: response.headers, offered: nil)
             } else if !response.isProvisional {
                 record.phase = .ending
                 if response.status == 401 || response.status == 407 { challenges.note(record.call, response) }
@@ -203,9 +202,12 @@ extension Response {
             return
         }
         let headers = HeaderFields(octets: [UInt8](message.headers))
+        // A response that the stack made (a 503 after an ICMP error) has the address but none of a message's octets.
+        let isLocal = message.source.port == 0 || !headers.contains("Call-ID")
         self.init(
             status: Int(event.status), phrase: phrase, headers: headers,
-            body: MessageBody(message.body, contentType: headers["Content-Type"]), source: Endpoint(message.source))
+            body: MessageBody(message.body, contentType: headers["Content-Type"]),
+            source: isLocal ? nil : Endpoint(message.source))
     }
 }
 

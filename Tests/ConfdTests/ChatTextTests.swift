@@ -1,0 +1,106 @@
+import Client
+import Foundation
+import NIOCore
+import SIP
+import Testing
+
+@Suite("What a chat shows and takes")
+struct ChatTextTests {
+    private let me = SIPURI(user: "me", host: "example.com")
+
+    private func message(_ text: String, type: String = "message/cpim") throws -> ChatMessage {
+        try #require(ChatMessage(contentType: type, body: ByteBuffer(string: text), me: me))
+    }
+
+    @Test("a CPIM message is taken apart (RFC 3862), inner line ends bare or not")
+    func cpim() throws {
+        let text = try message(
+            "From: Alice <sip:alice@example.com>\r\nTo: <sip:room@example.com>\r\n"
+                + "DateTime: 2026-11-21T00:18:48.5+00:00\r\n\r\nContent-Type: text/plain; charset=\"utf8\"\n\nhello")
+        #expect(text.from == "sip:alice@example.com" && text.displayName == "Alice" && !text.isPrivate)
+        #expect(text.dateTime == "2026-11-21T00:18:48.5+00:00" && text.text == "hello" && text.isText)
+    }
+
+    @Test("a message to me is private, port and parameters aside")
+    func privately() throws {
+        let text = try message(
+            "From: <sip:alice@example.com>\r\nTo: <sip:me@Example.com:5060;transport=tcp>\r\n\r\n"
+                + "Content-Type: text/plain\r\n\r\npsst")
+        #expect(text.isPrivate)
+        #expect(ChatPrinter(style: .lines).line(for: text, clock: "") == "[sip:alice@example.com privately] psst\n")
+    }
+
+    @Test("bare text is split where the room wrote the sender before it")
+    func bareText() throws {
+        #expect(try message("sip:bob@example.com: hi: there", type: "text/plain").from == "sip:bob@example.com")
+        #expect(try message("sip:bob@example.com: hi: there", type: "text/plain").text == "hi: there")
+        #expect(try message("so: no sender", type: "text/plain").from == nil)
+        #expect(try message("so: no sender", type: "text/plain").text == "so: no sender")
+    }
+
+    @Test("what is no message/cpim is skipped")
+    func malformed() {
+        #expect(ChatMessage(contentType: "message/cpim", body: ByteBuffer(string: "nonsense"), me: me) == nil)
+    }
+
+    @Test("typing notices are silent, other content is named")
+    func contents() throws {
+        let notice = try message(
+            "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: application/im-iscomposing+xml\r\n\r\n<x/>")
+        #expect(notice.isSilent && !notice.isText)
+        let image = try message("From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: image/png\r\n\r\n1234")
+        #expect(image.text == "(image/png, 4 bytes)")
+    }
+
+    @Test("no message can steer the terminal or feign another's line")
+    func controls() throws {
+        let text = try message(
+            "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: text/plain\r\n\r\none\u{1B}[2J\r\n[sip:x@y] two\u{9B}\n"
+        )
+        #expect(ChatPrinter(style: .lines).line(for: text, clock: "") == "[sip:a@b] one[2J\n\t[sip:x@y] two\n")
+        #expect(
+            ChatPrinter(style: .terminal).line(for: text, clock: "12:00:00")
+                == "12:00:00 a: one[2J\n         [sip:x@y] two\n")
+    }
+
+    @Test("JSON is one line that a parser takes, whatever the text")
+    func json() throws {
+        let text = try message(
+            "From: \"Q \\\" \\\\\" <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: text/plain\r\n\r\n\"a\"\t\\\n\u{2028}ü"
+        )
+        let line = ChatPrinter(style: .json).line(for: text, clock: "")
+        #expect(line.hasSuffix("\n") && line.dropLast().allSatisfy { !$0.isNewline })
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        #expect(object?["text"] as? String == "\"a\"\t\\\n\u{2028}ü")
+        #expect(object?["from"] as? String == "sip:a@b")
+        #expect(object?["private"] as? Bool == false)
+    }
+
+    @Test(
+        "lines that start with / are commands",
+        arguments: [
+            ("hello", ChatInput.say("hello")), ("", .nothing), ("\r", .nothing), ("hello\r", .say("hello")),
+            ("/nick  Bob B ", .nick("Bob B")), ("/nick", .nick("")), ("/who", .who), ("/quit", .quit), ("/q", .quit),
+            ("/help", .help), ("//path", .say("/path")), ("/msg bob hi  there", .privately(to: "bob", "hi  there")),
+            ("/msg bob", .wrong("write /msg WHO text, such as /msg sip:bob@example.com hello")),
+            ("/x", .wrong("there is no /x; /help lists what there is, // says a text that starts with /")),
+        ])
+    func commands(line: String, input: ChatInput) {
+        #expect(ChatInput(line) == input)
+    }
+
+    @Test("lines are read one by one; the last needs no line end")
+    func lines() async throws {
+        let pipe = Pipe()
+        let long = String(repeating: "x", count: 50_000)
+        try pipe.fileHandleForWriting.write(contentsOf: Data("one\n\n\(long)\nlast".utf8))
+        try pipe.fileHandleForWriting.close()
+        let reader = LineReader(descriptor: pipe.fileHandleForReading.fileDescriptor)
+        #expect(await reader.next() == "one")
+        #expect(await reader.next() == "")
+        #expect(await reader.next() == long)
+        #expect(await reader.next() == "last")
+        #expect(await reader.next() == nil)
+        #expect(await reader.next() == nil)
+    }
+}
