@@ -405,11 +405,13 @@ static void open_stack(cs_stack *stack)
         NUTAG_SIP_PARSER(sip_default_mclass()),
         SIPTAG_ALLOW_STR(configuration->allow),
         NUTAG_APPL_METHOD("UPDATE"),
-        NUTAG_ALLOW_EVENTS(configuration->allow_events),
+        /* An empty list would be an empty header, which RFC 6665 has no syntax for. */
+        TAG_IF(configuration->allow_events != NULL && configuration->allow_events[0] != 0,
+               NUTAG_ALLOW_EVENTS(configuration->allow_events)),
         SIPTAG_SUPPORTED_STR(configuration->supported),
         SIPTAG_USER_AGENT_STR(configuration->product),
-        /* Session timers are the application's; see nua_stack_process_request. This keeps nua's own far away. */
-        NUTAG_SESSION_TIMER(0x3fffffff),
+        /* Session timers are the application's; see nua_stack_process_request. */
+        NUTAG_SESSION_TIMER(0),
         NUTAG_MIN_SE(0),
         NUTAG_SESSION_REFRESHER(nua_no_refresher),
         /* Keeps each header's octets as received, which is what the application is shown. */
