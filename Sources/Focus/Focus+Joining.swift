@@ -34,7 +34,7 @@ extension Focus {
     private func judge(_ request: Request) throws(Rejection) -> (RoomAddress, ParticipantDialog, JoinRequest) {
         if isShuttingDown { throw .shuttingDown }
         let room: RoomAddress
-        switch resolver.resolve(request.requestURI) {
+        switch resolver.resolve(request.requestURI, local: request.local.host) {
         case .room(let address): room = address
         case .server, .notFound: throw .notFound
         case .unsupportedScheme: throw .unsupportedScheme

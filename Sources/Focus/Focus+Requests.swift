@@ -20,7 +20,7 @@ extension Focus {
         if let call, let dialog = dialogs[call] {
             return answerOptions(transaction, contact: contacts.value(for: dialog.room, request: request))
         }
-        switch resolver.resolve(request.requestURI) {
+        switch resolver.resolve(request.requestURI, local: request.local.host) {
         case .unsupportedScheme: reject(transaction, .unsupportedScheme, metadata: metadata(request))
         case .notFound: reject(transaction, .notFound, metadata: metadata(request))
         case .server: answerOptions(transaction, contact: contacts.value(for: nil, request: request))

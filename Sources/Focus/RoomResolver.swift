@@ -40,9 +40,10 @@ package struct RoomResolver: Sendable {
         self.aliases = Set(aliases.map(Self.normalized)).subtracting(served)
     }
 
-    package func resolve(_ uri: SIPURI) -> Resolution {
+    /// - Parameter local: the address the request arrived at, which is ours whatever the listener's wildcard says.
+    package func resolve(_ uri: SIPURI, local: String? = nil) -> Resolution {
         guard uri.isSIP else { return .unsupportedScheme }
-        guard let domain = domain(of: uri) else { return .notFound }
+        guard let domain = domain(of: uri, local: local) else { return .notFound }
         guard let user = uri.user else { return .server }
         guard !user.isEmpty, user.utf8.count <= Self.longestRoomName,
             user.unicodeScalars.allSatisfy({ !$0.properties.generalCategory.isControl })
@@ -52,12 +53,12 @@ package struct RoomResolver: Sendable {
 
     /// Whether a URI with this host and nothing else that says so reaches the room.
     func reaches(_ room: RoomAddress, host: String) -> Bool {
-        domain(of: SIPURI(user: room.user, host: host)) == room.domain
+        domain(of: SIPURI(user: room.user, host: host), local: host) == room.domain
     }
 
-    private func domain(of uri: SIPURI) -> String? {
+    private func domain(of uri: SIPURI, local: String?) -> String? {
         let host = Self.normalized(uri.host)
-        guard served.contains(host) || aliases.contains(host) else { return nil }
+        guard served.contains(host) || aliases.contains(host) || local.map(Self.normalized) == host else { return nil }
         if let named = uri.parameter(Self.domainParameter).map(Self.normalized), served.contains(named) { return named }
         return served.contains(host) ? host : domains.first
     }

@@ -71,6 +71,9 @@ struct RoomResolverTests {
         #expect(try resolve("sip:lobby@127.0.0.1;room-domain=example.com") == room("lobby", "example.com"))
         #expect(try resolve("sip:lobby@192.0.2.1;room-domain=evil.example") == room("lobby", "example.com"))
         #expect(try resolve("sip:lobby@evil.example;room-domain=example.com") == .notFound)
+        let wildcard = try #require(SIPURI("sip:lobby@192.0.2.77:5060"))
+        #expect(resolver.resolve(wildcard, local: "192.0.2.77") == room("lobby", "example.com"))
+        #expect(resolver.resolve(wildcard, local: "192.0.2.78") == .notFound)
     }
 }
 
