@@ -4,24 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTENT_TAGS(content, payload) \
-    TAG_IF((content)->contact, SIPTAG_CONTACT_STR((content)->contact)), \
-    TAG_IF((content)->headers, SIPTAG_HEADER_STR((content)->headers)), \
-    TAG_IF((content)->body.count > 0, SIPTAG_CONTENT_TYPE_STR((content)->content_type)), \
-    TAG_IF((content)->body.count > 0, SIPTAG_PAYLOAD(payload))
-
-static sip_payload_t *fill(sip_payload_t payload[1], const cs_content *content)
-{
-    sip_payload_init(payload);
-    payload->pl_data = (char *)content->body.bytes;
-    payload->pl_len = content->body.count;
-    return payload;
-}
-
 cs_call *cs_invite(cs_stack *stack, const cs_destination *destination, const cs_content *content)
 {
     sip_payload_t payload[1];
-    fill(payload, content);
+    cs_fill_payload(payload, content);
     cs_call *call = calloc(1, sizeof *call);
     if (call == NULL || stack->shutting_down) {
         free(call);
@@ -52,7 +38,7 @@ cs_call *cs_invite(cs_stack *stack, const cs_destination *destination, const cs_
 void cs_ack(cs_call *call, const cs_content *content)
 {
     sip_payload_t payload[1];
-    fill(payload, content);
+    cs_fill_payload(payload, content);
     nua_ack(call->magic.handle, CONTENT_TAGS(content, payload), TAG_END());
 }
 
@@ -66,14 +52,14 @@ void cs_bye(cs_call *call, const cs_content *content)
 void cs_reinvite(cs_call *call, const cs_content *content)
 {
     sip_payload_t payload[1];
-    fill(payload, content);
+    cs_fill_payload(payload, content);
     nua_invite(call->magic.handle, CONTENT_TAGS(content, payload), TAG_END());
 }
 
 void cs_update(cs_call *call, const cs_content *content)
 {
     sip_payload_t payload[1];
-    fill(payload, content);
+    cs_fill_payload(payload, content);
     nua_update(call->magic.handle, CONTENT_TAGS(content, payload), TAG_END());
 }
 
@@ -85,7 +71,7 @@ cs_exchange *cs_send(
     cs_stack *stack, const char *method, const cs_destination *destination, const cs_content *content)
 {
     sip_payload_t payload[1];
-    fill(payload, content);
+    cs_fill_payload(payload, content);
     cs_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL) return NULL;
     exchange->magic.kind = CS_MAGIC_EXCHANGE;

@@ -8,6 +8,7 @@
  */
 #include "internal.h"
 
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -123,4 +124,19 @@ int nua_client_check_restart(void *request, int status, char const *phrase, sip_
 {
     (void)request, (void)status, (void)phrase, (void)sip;
     return 0;
+}
+
+/* Whether a final response to a request of ours ends its dialog (-1), its usage (> 0) or nothing but the request (0).
+ * The library lets 405 and 501 end a call; they say that the peer lacks a method, not that it lacks the call (RFC 5057
+ * section 5.1). */
+int sip_response_terminates_dialog(int status, sip_method_t method, int *graceful)
+{
+    typedef int function(int, sip_method_t, int *);
+    static function *original;
+    if (status == 405 || status == 501) {
+        if (graceful != NULL) *graceful = 0;
+        if (method != sip_method_invite) return 0;
+    }
+    if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "sip_response_terminates_dialog");
+    return original != NULL ? original(status, method, graceful) : 0;
 }

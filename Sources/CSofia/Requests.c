@@ -70,10 +70,7 @@ static char const *interned_phrase(int status, char const *phrase)
 void cs_respond(cs_transaction *transaction, int status, const char *phrase, const cs_content *content)
 {
     sip_payload_t payload[1];
-    sip_payload_init(payload);
-    payload->pl_data = (char *)content->body.bytes;
-    payload->pl_len = content->body.count;
-    bool const has_body = content->body.count > 0;
+    cs_fill_payload(payload, content);
     phrase = interned_phrase(status, phrase);
 
     if (transaction->irq != NULL) {
@@ -91,19 +88,14 @@ void cs_respond(cs_transaction *transaction, int status, const char *phrase, con
         nta_incoming_treply(
             transaction->irq, status, phrase,
             SIPTAG_SERVER_STR(stack->configuration->product),
-            TAG_IF(contact, SIPTAG_CONTACT_STR(contact)),
-            TAG_IF(content->headers, SIPTAG_HEADER_STR(content->headers)),
-            TAG_IF(has_body, SIPTAG_CONTENT_TYPE_STR(content->content_type)),
-            TAG_IF(has_body, SIPTAG_PAYLOAD(payload)),
+            TAG_IF(contact != NULL && content->contact == NULL, SIPTAG_CONTACT_STR(contact)),
+            CONTENT_TAGS(content, payload),
             TAG_END());
     } else {
         nua_respond(
             transaction->handle, status, phrase,
             NUTAG_WITH(transaction->message),
-            TAG_IF(content->contact, SIPTAG_CONTACT_STR(content->contact)),
-            TAG_IF(content->headers, SIPTAG_HEADER_STR(content->headers)),
-            TAG_IF(has_body, SIPTAG_CONTENT_TYPE_STR(content->content_type)),
-            TAG_IF(has_body, SIPTAG_PAYLOAD(payload)),
+            CONTENT_TAGS(content, payload),
             TAG_END());
     }
     if (status >= 200) cs_transaction_discard(transaction);

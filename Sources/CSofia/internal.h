@@ -105,6 +105,25 @@ struct cs_stack {
     size_t scratch_size;
 };
 
+#define OPAQUE_TAG(content, index) \
+    TAG_IF((content)->opaque_headers[index], SIPTAG_UNKNOWN_STR((content)->opaque_headers[index]))
+
+/* The tags for a cs_content whose body was put into `payload`. */
+#define CONTENT_TAGS(content, payload) \
+    TAG_IF((content)->contact, SIPTAG_CONTACT_STR((content)->contact)), \
+    TAG_IF((content)->headers, SIPTAG_HEADER_STR((content)->headers)), \
+    OPAQUE_TAG(content, 0), OPAQUE_TAG(content, 1), OPAQUE_TAG(content, 2), OPAQUE_TAG(content, 3), \
+    TAG_IF((content)->body.count > 0, SIPTAG_CONTENT_TYPE_STR((content)->content_type)), \
+    TAG_IF((content)->body.count > 0, SIPTAG_PAYLOAD(payload))
+
+static inline sip_payload_t *cs_fill_payload(sip_payload_t payload[1], const cs_content *content)
+{
+    sip_payload_init(payload);
+    payload->pl_data = (char *)content->body.bytes;
+    payload->pl_len = content->body.count;
+    return payload;
+}
+
 /* The stack of the calling thread. */
 cs_stack *cs_current_stack(void);
 

@@ -4,6 +4,8 @@ import CSofia
 struct Content {
     var contact: String?
     var headers: [HeaderField] = []
+    /// Headers that the library shall not understand; at most four.
+    var opaqueHeaders: [HeaderField] = []
     var body: MessageBody?
 
     func withC<R>(_ operation: (UnsafePointer<cs_content>) -> R) -> R {
@@ -14,14 +16,32 @@ struct Content {
             withOptionalCString(lines.isEmpty ? nil : lines) { lines in
                 withOptionalCString(body?.contentType.withoutLineBreaks) { contentType in
                     octets.withUnsafeBufferPointer { buffer in
-                        var content = cs_content(
-                            contact: contact, headers: lines, content_type: contentType,
-                            body: cs_bytes(bytes: buffer.baseAddress, count: buffer.count))
-                        return operation(&content)
+                        withOptionalCString(opaque(0)) { first in
+                            withOptionalCString(opaque(1)) { second in
+                                withOptionalCString(opaque(2)) { third in
+                                    withOptionalCString(opaque(3)) { fourth in
+                                        var content = cs_content()
+                                        content.contact = contact
+                                        content.headers = lines
+                                        content.opaque_headers = (first, second, third, fourth)
+                                        content.content_type = contentType
+                                        content.body = cs_bytes(bytes: buffer.baseAddress, count: buffer.count)
+                                        return operation(&content)
+                                    }
+                                }
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+}
+
+extension Content {
+    private func opaque(_ index: Int) -> String? {
+        guard opaqueHeaders.indices.contains(index) else { return nil }
+        return "\(opaqueHeaders[index].name): \(opaqueHeaders[index].value.withoutLineBreaks)"
     }
 }
 
@@ -41,7 +61,7 @@ struct Destination {
                         withOptionalCString(identity?.callID) { callID in
                             var destination = cs_destination(
                                 target: target, from: from, to: to, route: route, call_id: callID,
-                                sequence: (identity?.sequence ?? 0) &+ 1)
+                                sequence: identity?.sequence ?? 0)
                             return operation(&destination)
                         }
                     }

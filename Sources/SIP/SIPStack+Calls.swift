@@ -18,19 +18,20 @@ extension SIPStack {
     ) {
         guard let found = transactions[transaction.id], (100...699).contains(status) else { return }
         var headers = headers
+        var opaque: [HeaderField] = []
         let isSuccess = (200..<300).contains(status)
         let record = found.call.flatMap { calls[$0.id] }
-        headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
         if isSuccess, found.kind.showsCapabilities {
             headers.addIfAbsent("Accept", configuration.accept.joined(separator: ", "))
         }
-        if case .other(let method) = found.kind, status != 100 {
+        if case .other(let method) = found.kind {
+            headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
             headers.addIfAbsent("Allow", configuration.allow.joined(separator: ", "))
             if method == "OPTIONS" || method == "SUBSCRIBE" || method == "REFER" || status == 489 {
                 headers.addIfAbsent("Allow-Events", configuration.allowEvents.joined(separator: ", "))
             }
-        } else if isSuccess, let agreed = found.sessionTimer {
-            headers += agreed.headers
+        } else if isSuccess {
+            opaque = configuration.timerSupport + (found.sessionTimer?.headers ?? [])
         }
         if let record, isSuccess {
             if found.kind != .update || body != nil, body?.mediaType == "application/sdp" {
@@ -47,7 +48,7 @@ extension SIPStack {
             transactions[transaction.id] = nil
             record?.transactions.removeAll { $0 == transaction.id }
         }
-        Content(contact: contact, headers: headers, body: body).withC { content in
+        Content(contact: contact, headers: headers, opaqueHeaders: opaque, body: body).withC { content in
             if let phrase {
                 cs_respond(found.pointer, Int32(status), phrase.withoutLineBreaks, content)
             } else {
@@ -96,7 +97,7 @@ extension SIPStack {
     package func reinvite(_ call: Call, contact: String? = nil, headers: [HeaderField] = [], body: MessageBody? = nil) {
         guard let record = calls[call.id], record.phase == .established else { return }
         if body?.mediaType == "application/sdp" { record.localDescription = body }
-        Content(contact: contact, headers: requestHeaders(record, headers), body: body).withC {
+        Content(contact: contact, headers: headers, opaqueHeaders: timerHeaders(record), body: body).withC {
             cs_reinvite(record.pointer, $0)
         }
     }
@@ -105,20 +106,15 @@ extension SIPStack {
     package func update(_ call: Call, contact: String? = nil, headers: [HeaderField] = [], body: MessageBody? = nil) {
         guard let record = calls[call.id], record.phase == .established || record.phase == .accepted else { return }
         if body?.mediaType == "application/sdp" { record.localDescription = body }
-        Content(contact: contact, headers: requestHeaders(record, headers), body: body).withC {
+        Content(contact: contact, headers: headers, opaqueHeaders: timerHeaders(record), body: body).withC {
             cs_update(record.pointer, $0)
         }
     }
 
-    func requestHeaders(_ record: CallRecord, _ headers: [HeaderField]) -> [HeaderField] {
-        var headers = headers
-        headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
-        if let timer = record.sessionTimer {
-            for field in timer.requestHeaders(preferences: configuration.sessionTimer) {
-                headers.addIfAbsent(field.name, field.value)
-            }
-        }
-        return headers
+    /// What a target refresh of ours says about session timers.
+    private func timerHeaders(_ record: CallRecord) -> [HeaderField] {
+        configuration.timerSupport
+            + (record.sessionTimer?.requestHeaders(preferences: configuration.sessionTimer) ?? [])
     }
 
     /// Sends later requests of this call to `endpoint` whatever the Contact says (the packet's source, for clients
@@ -154,14 +150,14 @@ extension SIPStack {
         var from = from
         let identity = retrying.flatMap { challenges.identity(of: $0) }
         if let identity { from += ";tag=\(identity.fromTag)" }
-        var headers = headers
-        headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
+        var opaque = configuration.timerSupport
         if configuration.sessionTimer.interval > 0 {
-            headers.addIfAbsent("Session-Expires", "\(configuration.sessionTimer.interval)")
-            headers.addIfAbsent("Min-SE", "\(configuration.sessionTimer.minimum)")
+            opaque.append(HeaderField("Session-Expires", "\(configuration.sessionTimer.interval)"))
+            opaque.append(HeaderField("Min-SE", "\(configuration.sessionTimer.minimum)"))
         }
         let destination = Destination(target: target, from: from, to: to, route: route, identity: identity)
-        let pointer = Content(contact: contact, headers: headers, body: body).withC { content in
+        let content = Content(contact: contact, headers: headers, opaqueHeaders: opaque, body: body)
+        let pointer = content.withC { content in
             destination.withC { destination in stack.flatMap { cs_invite($0, destination, content) } }
         }
         guard let pointer else {
@@ -260,6 +256,11 @@ extension SIPConfiguration {
         sessionTimer.interval > 0 && !supported.contains("timer")
             ? supported + ["timer"] : supported.filter { $0 != "timer" || sessionTimer.interval > 0 }
     }
+}
+
+extension SIPConfiguration {
+    /// "timer" beside the Supported that the library writes itself.
+    var timerSupport: [HeaderField] { sessionTimer.interval > 0 ? [HeaderField("Supported", "timer")] : [] }
 }
 
 extension [HeaderField] {

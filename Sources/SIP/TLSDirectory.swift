@@ -1,3 +1,4 @@
+import CSofia
 import Glibc
 
 /// The directory that Sofia reads its certificate from, once at start: `agent.pem` holds the certificate and its key,
@@ -21,6 +22,10 @@ struct TLSDirectory {
         guard mkdtemp(&buffer) != nil else { throw .certificate(String(cString: strerror(errno))) }
         path = String(decoding: buffer.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         try write("agent.pem", own + "\n" + identity.privateKey + "\n")
+        if let problem = cs_certificate_problem("\(path)/agent.pem") {
+            remove()
+            throw .certificate(String(cString: problem))
+        }
         // The library builds the chain it serves from what it trusts.
         try write("cafile.pem", (chain.count > 1 ? chain.dropFirst() : chain[...]).joined(separator: "\n") + "\n")
     }

@@ -15,6 +15,13 @@ final class Caller {
         contact = "<sip:alice@127.0.0.1:\(peer.port)\(server.transport == .tcp ? ";transport=tcp" : "")>"
     }
 
+    /// A caller over TLS.
+    init(tls server: Endpoint, callID: String = "call-\(UInt64.random(in: 0 ... .max))") throws {
+        peer = try Peer(tls: server)
+        self.callID = callID
+        contact = "<sips:alice@127.0.0.1:\(peer.port)>"
+    }
+
     /// A request within the dialog; `extra` are header lines.
     @discardableResult
     func send(

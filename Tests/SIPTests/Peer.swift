@@ -8,6 +8,7 @@ final class Peer {
     /// Where its packets come from.
     let port: Int
     private let server: Endpoint
+    private var child: pid_t?
     /// Stream octets that are not a whole message yet.
     private var held: [UInt8] = []
 
@@ -57,7 +58,27 @@ final class Peer {
         }
     }
 
-    deinit { close(descriptor) }
+    /// A TLS connection to `server`, made by `openssl s_client`.
+    init(tls server: Endpoint, options: [String] = []) throws {
+        transport = .tls
+        self.server = server
+        port = 5061
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { throw Failure.socket("pair") }
+        descriptor = ends[0]
+        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+        child = try spawn(
+            ["openssl", "s_client", "-quiet", "-connect", server.authority] + options, input: ends[1], output: ends[1])
+        close(ends[1])
+    }
+
+    deinit {
+        close(descriptor)
+        if let child {
+            kill(child, SIGKILL)
+            waitpid(child, nil, 0)
+        }
+    }
 
     func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
@@ -72,7 +93,7 @@ final class Peer {
     func send(_ text: String) { send(Array(wire(text).utf8)) }
 
     func wire(_ text: String) -> String {
-        let name = transport == .tcp ? "TCP" : "UDP"
+        let name = transport.rawValue.uppercased()
         return
             text
             .replacing("$via", with: "SIP/2.0/\(name) 127.0.0.1:\(port);rport")

@@ -125,6 +125,9 @@ void cs_shut_down(cs_stack *stack, unsigned limit);
 typedef struct {
     const char *_Nullable contact;
     const char *_Nullable headers;
+    /* Single lines without line end, which the library passes on without understanding them: what concerns session
+     * timers, so that it does not start its own. */
+    const char *_Nullable opaque_headers[4];
     const char *_Nullable content_type;
     cs_bytes body;
 } cs_content;
@@ -140,7 +143,7 @@ typedef struct {
     const char *to;
     const char *_Nullable route;   /* a URI */
     const char *_Nullable call_id; /* goes on with a call that was challenged ... */
-    uint32_t sequence;             /* ... with this CSeq */
+    uint32_t sequence;             /* ... and the CSeq after this one */
 } cs_destination;
 
 cs_call *_Nullable cs_invite(cs_stack *stack, const cs_destination *destination, const cs_content *content);
@@ -160,6 +163,9 @@ uint64_t cs_exchange_id(const cs_exchange *exchange);
 
 cs_timer *_Nullable cs_timer_start(cs_stack *stack, uint64_t id, unsigned milliseconds);
 void cs_timer_cancel(cs_timer *timer);
+
+/* Why TLS cannot be spoken with the certificate and the key in `file`, or NULL. For any thread. */
+const char *_Nullable cs_certificate_problem(const char *file);
 
 /* How many requests the guards refused so far, over all stacks. */
 uint64_t cs_guard_refusals(void);
