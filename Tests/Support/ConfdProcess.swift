@@ -59,6 +59,16 @@ package final class ConfdProcess: Sendable {
         (self.udp, self.tcp, self.tls, self.msrp) = (udp, tcp, tls, msrp)
     }
 
+    deinit {
+        // A test that fails because the process is gone would not say why.
+        guard !process.isRunning, case .killed(let signal)? = try? process.waitForExit(within: 0) else { return }
+        let lines = process.standardError.split(separator: "\n", omittingEmptySubsequences: false)
+        let report = lines.firstIndex { $0.contains("Program crashed") } ?? lines.endIndex
+        let thread = lines.firstIndex { $0.hasPrefix("Thread ") && $0.hasSuffix(" crashed:") } ?? lines.endIndex
+        let text = (lines[..<report].suffix(10) + lines[thread...].prefix(60)).joined(separator: "\n")
+        FileHandle.standardError.write(Data("confd was killed by signal \(signal):\n\(text)\n".utf8))
+    }
+
     private static func address(_ text: Substring) -> SocketAddress? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil

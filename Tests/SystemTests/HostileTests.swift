@@ -43,7 +43,6 @@ extension SystemTests {
                 "Contact: <tel:+123>\r\n\(sdp)",
                 "\(contact)Record-Route: <tel:1>\r\n\(sdp)",
                 "\(contact)Record-Route: <sip:>\r\n\(sdp)",
-                "\(contact)Route: <tel:1>\r\n\(sdp)",
                 "Contact: *\r\n\(sdp)",
                 "Contact: <sip:>\r\n\(sdp)",
                 "Contact: <mailto:a@b>\r\n\(sdp)",
