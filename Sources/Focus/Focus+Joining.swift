@@ -66,7 +66,8 @@ extension Focus {
         }
         let authority = mediaAuthority.facing(request.source.host, local: request.local.host)
         let join = JoinRequest(
-            room: room, participant: caller.uri, aliases: caller.aliases, displayName: caller.displayName,
+            room: room, roomHosts: [request.requestURI.host, request.to?.uri.host ?? "", request.local.host],
+            participant: caller.uri, aliases: caller.aliases, displayName: caller.displayName,
             createsMissingRoom: configuration.createsRoomsOnDemand, media: media, localHost: authority.host,
             localPort: authority.port, signallingSource: request.source.host)
         let dialog = ParticipantDialog(

@@ -160,6 +160,21 @@ struct SettingsTests {
             ])
     }
 
+    @Test("listeners that can't both be opened are told")
+    func listeners() {
+        let (_, problems) = load(
+            "[SIP]\nlisten = udp:0.0.0.0:5060, udp:127.0.0.1:5060, tcp:127.0.0.1:5060, tls:127.0.0.1:5060, "
+                + "udp:[::1]:5060, tcp:127.0.0.1:2855")
+        #expect(
+            problems == [
+                "config.ini:2: [SIP] listen: udp:127.0.0.1:5060 and udp:0.0.0.0:5060 are the same port; leave one of "
+                    + "them",
+                "config.ini:2: [SIP] listen: tls:127.0.0.1:5060 and tcp:127.0.0.1:5060 are the same port; leave one of "
+                    + "them",
+                "default: [MSRP] address: tcp:127.0.0.1:2855 of [SIP] listen has this port already; choose another",
+            ])
+    }
+
     @Test("an empty value is the default")
     func emptyValue() {
         let (settings, problems) = load("[SIP]\nlisten =\nadvertise = ; nothing\n")

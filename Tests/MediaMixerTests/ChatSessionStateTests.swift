@@ -78,6 +78,22 @@ struct ChatSessionStateTests {
             judge(cpim(to: "<sip:lobby@example.com>\r\nTo: <sip:bob@example.com>")) == .refuse(.forbidden))
     }
 
+    @Test(
+        "the room is named by its own address and by those it is reached at (RFC 4579 section 5.2)",
+        arguments: [
+            ("example.com", "<sip:lobby@192.0.2.1:5060;transport=tcp>"), ("example.com", "<sip:lobby@[2001:DB8::1]>"),
+            ("::1", "<sip:lobby@[::1]>"),
+        ])
+    func roomHosts(domain: String, to: String) {
+        let state = ChatSessionState(
+            room: RoomAddress(user: "lobby", domain: domain), roomHosts: ["192.0.2.1", "2001:db8::1"],
+            uri: "sip:alice@example.com", aliases: [], displayName: nil, format: .cpim)
+        guard case .deliver(_, .room) = judge(cpim(to: to), by: state) else {
+            Issue.record("not delivered")
+            return
+        }
+    }
+
     @Test("another To is a private message (section 6.2)")
     func privateMessage() {
         guard case .deliver(_, let audience) = judge(cpim(to: "<sip:bob@example.com>")) else {

@@ -2,6 +2,10 @@
 package struct JoinRequest: Sendable {
     package var room: RoomAddress
 
+    /// Hosts beside the room's domain by which the participant may name it in CPIM To, for a room is reached by its
+    /// Contact's address too: those of its Request-URI and To and of our Contact. IPv6 without brackets.
+    package var roomHosts: [String]
+
     /// The participant's proven URI; what CPIM From is compared with, and the name in copies for plain text clients.
     package var participant: String
 
@@ -23,10 +27,12 @@ package struct JoinRequest: Sendable {
     package var signallingSource: String?
 
     package init(
-        room: RoomAddress, participant: String, aliases: [String] = [], displayName: String? = nil,
-        createsMissingRoom: Bool, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
+        room: RoomAddress, roomHosts: [String] = [], participant: String, aliases: [String] = [],
+        displayName: String? = nil, createsMissingRoom: Bool, media: PeerMedia, localHost: String, localPort: Int,
+        signallingSource: String? = nil
     ) {
         self.room = room
+        self.roomHosts = roomHosts.map { $0.lowercased() }.filter { $0 != room.domain }
         self.participant = participant
         self.aliases = aliases
         self.displayName = displayName

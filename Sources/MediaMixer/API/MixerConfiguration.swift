@@ -37,6 +37,17 @@ package struct MixerConfiguration: Sendable {
     package var maximumMembersPerRoom = 1_000
     package var maximumMembers = 20_000
 
+    /// What holds in rooms made on demand.
+    package var onDemand = OnDemand()
+
+    /// The part of `RoomConfiguration` that rooms made on demand share.
+    package struct OnDemand: Sendable, Equatable {
+        package var allowsPlainText = true
+        package var welcome = RoomConfiguration.Welcome.clientsUnawareOfChatRooms(text: nil)
+
+        package init() {}
+    }
+
     package init() {}
 
     /// `memberQueueBytes`, but room for one message in any case.

@@ -1,7 +1,7 @@
 /// The name of a room: the user and host part of its SIP URI.
 ///
 /// The user part is case-sensitive and held unescaped; the domain is not and is held in lower case
-/// (RFC 3261 section 19.1.4).
+/// (RFC 3261 section 19.1.4), an IPv6 address without its brackets.
 package struct RoomAddress: Hashable, Sendable, CustomStringConvertible {
     package let user: String
     package let domain: String
@@ -25,7 +25,7 @@ package struct RoomAddress: Hashable, Sendable, CustomStringConvertible {
                 escaped.append(digits[Int(byte & 15)])
             }
         }
-        return "sip:\(escaped)@\(domain)"
+        return "sip:\(escaped)@\(domain.contains(":") ? "[\(domain)]" : domain)"
     }
 
     package var description: String { "\(user)@\(domain)" }

@@ -1,54 +1,43 @@
 import MSRP
 import NIOCore
 
-/// One accepted message on its way to many: what all receivers share is made once, when the first of them needs it.
+/// One accepted message on its way to many: what all receivers share is made once.
 final class Fanout {
-    /// One SEND, complete but for start line and paths.
-    struct Shared {
+    /// One SEND, complete but for start line and paths. A class, so that a delivery copies no fields.
+    final class Shared {
         let id: UInt64
+        /// What follows the paths; empty for messages that go out in chunks.
         let tail: ByteBuffer
+        let size: Int
+        let goesInChunks: Bool
         let body: ByteBuffer
         let messageID: MessageID
         let contentType: String
+
+        init(body: ByteBuffer, contentType: String, mixer: Mixer) {
+            self.body = body
+            self.contentType = contentType
+            size = body.readableBytes
+            goesInChunks = size > mixer.configuration.maximumUnchunkedSize
+            id = mixer.generator.next(avoiding: body)
+            messageID = MessageID(mixer.generator.next())
+            tail =
+                goesInChunks
+                ? ByteBuffer() : Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body)
+        }
     }
 
     let envelope: Envelope
-    private let ids: Mixer
-    private var wrapped: Shared?
-    private var text: Shared??
-
-    init(_ envelope: Envelope, ids: Mixer) {
-        self.envelope = envelope
-        self.ids = ids
-    }
-
     /// For participants that take Message/CPIM.
-    var asCPIM: Shared {
-        if let wrapped { return wrapped }
-        let made = make(envelope.cpim, contentType: "message/cpim")
-        wrapped = made
-        return made
-    }
-
+    let cpim: Shared
     /// For participants that take text/plain; nil for content that is no text.
-    var asText: Shared? {
-        if let text { return text }
-        let made = envelope.plainText.map { make($0, contentType: "text/plain") }
-        text = made
-        return made
-    }
+    private(set) lazy var text = envelope.plainText.map { Shared(body: $0, contentType: "text/plain", mixer: mixer) }
 
-    func form(for format: PeerMedia.Format) -> Shared? {
-        format == .cpim ? asCPIM : asText
-    }
+    private let mixer: Mixer
 
-    private func make(_ body: ByteBuffer, contentType: String) -> Shared {
-        let id = ids.generator.next(avoiding: body)
-        let messageID = MessageID(ids.generator.next())
-        return Shared(
-            id: id,
-            tail: body.readableBytes <= ids.configuration.maximumUnchunkedSize
-                ? Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body) : ByteBuffer(),
-            body: body, messageID: messageID, contentType: contentType)
+    init(_ envelope: Envelope, mixer: Mixer) {
+        self.envelope = envelope
+        self.mixer = mixer
+        cpim = Shared(body: envelope.cpim, contentType: "message/cpim", mixer: mixer)
     }
 }

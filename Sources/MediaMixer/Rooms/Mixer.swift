@@ -32,7 +32,7 @@ final class Mixer {
         self.configuration = configuration
         self.logger = logger
         self.events = events
-        transport.everyTick { [weak self] now in self?.ticked(at: now) }
+        transport.everyTick { [self] now in ticked(at: now) }
     }
 
     func emit(_ event: MemberEvent) { events(event) }
@@ -84,7 +84,11 @@ final class Mixer {
         }
         let room =
             existing
-            ?? Room(mixer: self, configuration: RoomConfiguration(address: request.room), isStatic: false)
+            ?? Room(
+                mixer: self,
+                configuration: RoomConfiguration(
+                    address: request.room, allowsPlainText: configuration.onDemand.allowsPlainText,
+                    welcome: configuration.onDemand.welcome), isStatic: false)
         if let refusal = room.policy.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
         lastMember &+= 1
         let id = MemberID(number: lastMember)
@@ -181,6 +185,8 @@ final class Mixer {
     func closeAll() {
         isClosing = true
         for id in Array(members.keys) { leave(id, reason: .shutdown) }
+        rooms = [:]
+        counters.rooms = 0
     }
 
     func roster(_ address: RoomAddress) -> [MemberSnapshot] {

@@ -9,13 +9,15 @@ import Payloads
 /// Confined to the mixer's loop. Nothing calls back during a delivery, since bytes are only written and connections
 /// only closed by the transport's scheduler when the turn ends.
 final class Room {
-    unowned let mixer: Mixer
+    let mixer: Mixer
     let address: RoomAddress
     var configuration: RoomConfiguration
     var isStatic: Bool
     private(set) var members: [Member] = []
     var state = RoomState()
     /// Senders nobody reads from until slow receivers have caught up.
+    /// How many members hold senders up.
+    private var slowMembers = 0
     private var pausedSenders: [(member: Member, since: NIODeadline)] = []
 
     init(mixer: Mixer, configuration: RoomConfiguration, isStatic: Bool) {
@@ -44,11 +46,13 @@ final class Room {
     /// Passes an accepted message on.
     /// - Returns: what its sender is answered.
     func accept(_ envelope: Envelope, for audience: ChatSessionState.Audience, from sender: Member) -> Status {
-        let fanout = Fanout(envelope, ids: mixer)
+        let fanout = Fanout(envelope, mixer: mixer)
         let now = mixer.now
         switch audience {
         case .room:
+            // The array is not changed meanwhile: see above.
             for member in members where member !== sender { member.deliver(fanout, now: now) }
+            mixer.counters.deliveries &+= UInt64(members.count &- 1)
         case .participant(let uri):
             let named = state.members(named: uri, except: sender.id)
             guard !named.isEmpty else {
@@ -57,8 +61,9 @@ final class Room {
             let receivers = named.compactMap { mixer.member($0) }.filter(\.media.supportsPrivateMessages)
             guard !receivers.isEmpty else { return .privateMessagesUnsupported }
             for member in receivers { member.deliver(fanout, now: now) }
+            mixer.counters.deliveries &+= UInt64(receivers.count)
         }
-        if members.contains(where: { $0.isSlow }) { pause(sender, now: now) }
+        if slowMembers > 0 { pause(sender, now: now) }
         return .ok
     }
 
@@ -68,7 +73,7 @@ final class Room {
             text: ByteBuffer(string: text), contentType: "text/plain; charset=utf-8",
             from: .init(displayName: configuration.title.isEmpty ? nil : configuration.title, uri: address.uri),
             room: address, dateTime: mixer.dateTime())
-        member.deliver(Fanout(envelope, ids: mixer), now: mixer.now)
+        member.deliver(Fanout(envelope, mixer: mixer), now: mixer.now)
     }
 
     // MARK: Senders wait for receivers that still take octets
@@ -82,8 +87,13 @@ final class Room {
         pausedSenders.append((sender, now))
     }
 
-    func resumeSendersIfPossible() {
-        guard !pausedSenders.isEmpty, !members.contains(where: { $0.isSlow }) else { return }
+    func memberBecame(slow: Bool) {
+        slowMembers += slow ? 1 : -1
+        resumeSendersIfPossible()
+    }
+
+    private func resumeSendersIfPossible() {
+        guard !pausedSenders.isEmpty, slowMembers == 0 else { return }
         let paused = pausedSenders
         pausedSenders = []
         for (member, _) in paused { member.connection?.resumeReading() }

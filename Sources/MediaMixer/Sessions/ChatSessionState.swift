@@ -13,6 +13,8 @@ struct ChatSessionState: Sendable {
     var displayName: String?
     var format: PeerMedia.Format
 
+    /// Hosts that name the room beside its domain.
+    private let roomHosts: [String]
     private let identities: [ParticipantURI]
     /// The last From that was found right, as written, so that the usual message costs a comparison.
     private var lastFrom = ""
@@ -31,8 +33,12 @@ struct ChatSessionState: Sendable {
         case participant(String)
     }
 
-    init(room: RoomAddress, uri: String, aliases: [String], displayName: String?, format: PeerMedia.Format) {
+    init(
+        room: RoomAddress, roomHosts: [String] = [], uri: String, aliases: [String], displayName: String?,
+        format: PeerMedia.Format
+    ) {
         self.room = room
+        self.roomHosts = roomHosts
         self.uri = uri
         self.displayName = displayName
         self.format = format
@@ -89,7 +95,10 @@ struct ChatSessionState: Sendable {
 
     private func isRoom(_ to: String) -> Bool {
         let to = ParticipantURI(to)
-        return to.user == room.user && to.host == room.domain
+        guard to.user == room.user else { return false }
+        if to.host == room.domain { return true }
+        let host = to.host.hasPrefix("[") ? String(to.host.dropFirst().dropLast()) : to.host
+        return host == room.domain || roomHosts.contains(host)
     }
 
     private static func isOffTheRecord(_ body: ByteBuffer, at index: Int) -> Bool {

@@ -22,14 +22,14 @@ final class Member {
     let request: JoinRequest
     var nickname: String?
     private(set) var isJoined = false
-    private(set) var phase = Phase.binding
-    private(set) var media: PeerMedia
+    private(set) var phase = Phase.binding { didSet { noteTerms() } }
+    private(set) var media: PeerMedia { didSet { noteTerms() } }
     private(set) var sessionID: SessionID?
     private(set) var localPath: Path
     private(set) var connection: Connection?
 
     private var chat: ChatSessionState
-    private var accepted: AcceptedTypes
+    private var accepted: AcceptedTypes { didSet { noteTerms() } }
     private var session: EndpointSession
     private var waiting: [Fanout] = []
     private var waitingBytes = 0
@@ -54,8 +54,8 @@ final class Member {
         media = request.media
         self.localPath = localPath
         chat = ChatSessionState(
-            room: room.address, uri: request.participant, aliases: request.aliases, displayName: request.displayName,
-            format: request.media.format)
+            room: room.address, roomHosts: request.roomHosts, uri: request.participant, aliases: request.aliases,
+            displayName: request.displayName, format: request.media.format)
         accepted = AcceptedTypes(request.media.acceptedWrappedTypes)
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
@@ -152,8 +152,7 @@ final class Member {
             host: host, port: port, isTLS: media.isTLS,
             signallingSource: request.signallingSource.flatMap { IPAddress($0) })
         let expected = sessionID
-        mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [weak self] result in
-            guard let self else { return }
+        mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
             isConnecting = false
             guard case .failure(let error) = result, phase != .gone, sessionID == expected else { return }
             mixer.logger.info(
@@ -207,23 +206,39 @@ final class Member {
 
     var queuedBytes: Int { (connection?.queuedBytes ?? 0) + chunkedBytes }
 
+    /// Active, and takes every content as CPIM of any size: then a delivery asks nothing more than whether octets flow.
+    private var takesEverything = false
+
+    private func noteTerms() {
+        takesEverything =
+            phase == .active && media.direction.peerReceives && accepted.isEverything && media.format == .cpim
+            && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
+    }
+
     func deliver(_ message: Fanout, now: NIODeadline) {
+        let shared = message.cpim
+        guard takesEverything, !shared.goesInChunks, chunkedBytes == 0, let connection, !connection.isCongested,
+            session.registerShared(id: shared.id, now: now)
+        else { return deliverWithCare(message, now: now) }
+        connection.enqueueShared(id: shared.id, sendLines: session.sendLines, tail: shared.tail)
+    }
+
+    private func deliverWithCare(_ message: Fanout, now: NIODeadline) {
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
         guard phase == .active, let connection else {
             keep(message)
             return
         }
-        guard let form = message.form(for: media.format) else { return }
-        let size = form.body.readableBytes
+        guard let form = media.format == .cpim ? message.cpim : message.text else { return }
+        let size = form.size
         if let maximum = media.maximumSize, size > maximum { return }
         if connection.isCongested || chunkedBytes > 0 {
             watch()
             observe(adding: size, now: now)
             guard connection.isOpen else { return }
         }
-        mixer.counters.deliveries &+= 1
-        if size > mixer.configuration.maximumUnchunkedSize {
+        if form.goesInChunks {
             deliverInChunks(form, size: size, connection: connection, now: now)
         } else if session.registerShared(id: form.id, now: now) {
             connection.enqueueShared(id: form.id, sendLines: session.sendLines, tail: form.tail)
@@ -312,7 +327,7 @@ final class Member {
     private func setSlow(_ value: Bool) {
         guard isSlow != value else { return }
         isSlow = value
-        if !value { room.resumeSendersIfPossible() }
+        room.memberBecame(slow: value)
     }
 
     // MARK: Time

@@ -47,6 +47,8 @@ extension Settings {
         configuration.maximumRooms = conference.maxRooms
         configuration.maximumMembersPerRoom = conference.maximumParticipants
         configuration.maximumMembers = sip.maxDialogs
+        configuration.onDemand.allowsPlainText = conference.plainText
+        if let welcome = conference.welcome { configuration.onDemand.welcome = .everybody(text: welcome) }
         return configuration
     }
 
@@ -56,6 +58,8 @@ extension Settings {
             identity: SIPConfiguration.TLSIdentity(
                 certificateChain: String(decoding: certificates.sip.certificatePEM, as: UTF8.self),
                 privateKey: String(decoding: certificates.sip.keyPEM, as: UTF8.self)))
+        // The focus refuses first, with 480.
+        configuration.maximumCalls = sip.maxDialogs * 2
         configuration.sessionTimer = SIPConfiguration.SessionTimer(
             interval: Int(sip.sessionExpires.components.seconds), minimum: Int(sip.minSE.components.seconds))
         return configuration
@@ -92,17 +96,26 @@ extension Settings {
         return configuration
     }
 
-    /// Opens the MSRP port; a name in `[MSRP] address` is looked up first.
+    /// Opens the MSRP port; a name in `[MSRP] address` is looked up first, and `[::]` means IPv4 as well.
     func openMSRP(_ transport: TransportHandle) async throws(StartError) -> [SocketAddress] {
-        let host = msrp.host == "*" ? "0.0.0.0" : msrp.host
-        let port = msrp.port
-        guard let address = try? SocketAddress.makeAddressResolvingHost(host, port: port),
+        let host = msrp.host == "*" ? "::" : msrp.host
+        guard let address = try? SocketAddress.makeAddressResolvingHost(host, port: msrp.port),
             let numeric = address.ipAddress
         else { throw StartError("[MSRP] address: '\(host)' can't be found: no such host") }
+        var opened = try await openMSRP(transport, numeric, msrp.port)
+        if numeric == "::" {
+            opened += try await openMSRP(transport, "0.0.0.0", opened.first?.port ?? msrp.port)
+        }
+        return opened
+    }
+
+    private func openMSRP(
+        _ transport: TransportHandle, _ host: String, _ port: Int
+    ) async throws(StartError) -> [SocketAddress] {
         do {
-            return try await transport.listen(on: [ListenAddress(host: numeric, port: port)])
+            return try await transport.listen(on: [ListenAddress(host: host, port: port)])
         } catch {
-            let place = HostPort(host: numeric, port: port)
+            let place = HostPort(host: host, port: port)
             switch error {
             case .addressInUse:
                 throw StartError(Self.inUse("MSRP", "address", "\(place)"))

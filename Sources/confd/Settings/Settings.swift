@@ -104,11 +104,26 @@ struct Settings: Equatable, Sendable {
             source.report(
                 Options.MSRP.advertise, "MSRP", "nobody can reach \(advertise.host); write a name or an address")
         }
+        checkListeners(&source)
         for room in rooms where !sip.domains.isEmpty && !sip.domains.contains(room.domain) {
             source.report(
                 room: room,
                 "the domain '\(room.domain)' is not served; add it to [SIP] domains (\(sip.domains.joined(separator: ", ")))"
             )
+        }
+    }
+
+    /// One port can be opened once for each transport, and a wildcard opens it for all addresses of its family.
+    private func checkListeners(_ source: inout SettingsSource) {
+        let media = ListenEntry(transport: .tcp, host: msrp.host, port: msrp.port)
+        for (index, entry) in sip.listen.enumerated() where entry.port != 0 {
+            for other in sip.listen[..<index] where other.collides(with: entry) {
+                source.report(Options.SIP.listen, "SIP", "\(entry) and \(other) are the same port; leave one of them")
+            }
+            if entry.collides(with: media) {
+                source.report(
+                    Options.MSRP.address, "MSRP", "\(entry) of [SIP] listen has this port already; choose another")
+            }
         }
     }
 

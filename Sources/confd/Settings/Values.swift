@@ -20,6 +20,14 @@ struct ListenEntry: Equatable, Hashable, Sendable, CustomStringConvertible {
     var port: Int
 
     var description: String { "\(transport.rawValue):\(HostPort(host: host, port: port))" }
+
+    /// Whether not both can be opened. TLS runs over TCP.
+    func collides(with other: ListenEntry) -> Bool {
+        guard port == other.port, port != 0, (transport == .udp) == (other.transport == .udp) else { return false }
+        if host == other.host { return true }
+        let isSameFamily = host.contains(":") == other.host.contains(":")
+        return isSameFamily && (Settings.isWildcard(host) || Settings.isWildcard(other.host))
+    }
 }
 
 /// Readers for the kinds of values that options have. Each error says what would be right.
