@@ -131,9 +131,12 @@ link_state link_read(link_t *link) {
     while (link->handshaken) {
         char *clear = buffer_reserve(&link->input, record_size);
         if (!clear) return LINK_CLOSED;
+        size_t had = buffer_count(&link->sealed_input);
         ssize_t got = gnutls_record_recv(link->session, clear, record_size);
         if (got > 0) link->input.end += (size_t)got;
-        else if (got == GNUTLS_E_AGAIN) break;
+        // A session ticket is answered with "again" though records behind it wait in memory.
+        else if (got == GNUTLS_E_AGAIN && (had == buffer_count(&link->sealed_input) || had == 0)) break;
+        else if (got == GNUTLS_E_AGAIN) continue;
         else if (got == 0 || gnutls_error_is_fatal((int)got)) return LINK_CLOSED;
     }
     return LINK_ALIVE;
