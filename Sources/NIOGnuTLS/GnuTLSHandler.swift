@@ -211,9 +211,9 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch state {
-        case .open:
+        case .open, .completing:
             pending.append(unwrapOutboundIn(data), promise)
-        case .idle, .handshaking, .completing:
+        case .idle, .handshaking:
             let bytes = unwrapOutboundIn(data)
             if pending.octets + bytes.readableBytes > limits.maximumHeldBytes {
                 promise?.fail(TLSError.tooMuchHeld)

@@ -95,19 +95,3 @@ package struct CertificateFiles: Sendable {
     /// False when the files were there before.
     package let wasGenerated: Bool
 }
-
-/// The folder from which Sofia-SIP loads its certificate (`NUTAG_CERTIFICATE_DIR`).
-package enum SIPCertificateFolder {
-    /// Writes `agent.pem` (leaf and key, 0600) and `cafile.pem` (the intermediates, from which OpenSSL
-    /// builds the chain it sends; the leaf when there are none, because Sofia wants the file) atomically;
-    /// makes the folder when it is missing.
-    package static func write(_ identity: TLSIdentity, to directory: String) throws(CertificateError) {
-        let intermediates = identity.chain.count > 1 ? identity.chain[1...] : identity.chain[...]
-        try PrivateFile.makeDirectory(directory)
-        try PrivateFile.write(
-            TLSIdentity.pem(ofCertificate: identity.chain[0]) + identity.keyPEM, to: "\(directory)/agent.pem",
-            mode: 0o600)
-        try PrivateFile.write(
-            intermediates.flatMap(TLSIdentity.pem(ofCertificate:)), to: "\(directory)/cafile.pem", mode: 0o644)
-    }
-}

@@ -14,8 +14,7 @@ struct CertificateTests {
         }
 
         deinit {
-            for name in ["certificate.pem", "key.pem", "agent.pem", "cafile.pem", "x.pem"] { unlink("\(path)/\(name)") }
-            rmdir("\(path)/sip")
+            for name in ["certificate.pem", "key.pem", "x.pem"] { unlink("\(path)/\(name)") }
             rmdir(path)
         }
 
@@ -108,17 +107,6 @@ struct CertificateTests {
         let identity = try TLSIdentity(certificatePEM: pem, keyPEM: Identities.server.keyPEM)
         #expect(identity.chain.first == Identities.server.chain.first)
         #expect(identity.fingerprint() == Identities.server.fingerprint())
-    }
-
-    @Test("Sofia's folder gets the leaf with its key, and the intermediates apart")
-    func sipFolder() throws {
-        let folder = Folder()
-        try SIPCertificateFolder.write(Identities.server, to: folder.path)
-        #expect(folder.mode("agent.pem") == 0o600)
-        let agent = try TLSIdentity.load(
-            certificateFile: "\(folder.path)/agent.pem", keyFile: "\(folder.path)/agent.pem")
-        #expect(agent.chain == Identities.server.chain)
-        #expect(folder.mode("cafile.pem") == 0o644)
     }
 
     @Test("certificates made one after the other differ")

@@ -102,4 +102,44 @@ struct DataTests {
         try pair.pump()
         #expect(pair.server.recorder.plaintext.suffix(1600) == pattern(700, seed: 1) + pattern(900, seed: 2))
     }
+
+    @Test("the handshake reads for itself while its owner does not, and a wish to read outlives empty records")
+    func readsOnDemand() throws {
+        let server = try TLSContext.server(identities: [Identities.server], versions: [.tls13])
+        let pair = try TLSPair(server: server, client: .client(versions: [.tls13]))
+        let wishes = ReadCounter()
+        try pair.client.channel.pipeline.syncOperations.addHandler(wishes, position: .first)
+        try pair.client.channel.syncOptions?.setOption(.autoRead, value: false)
+        try pair.pump(pieces: 100)
+        #expect(pair.client.recorder.completed != nil)
+        #expect(wishes.count > 0)
+
+        // Nobody wants to read: nothing is asked for, whatever arrives.
+        wishes.count = 0
+        pair.server.send(pattern(10))
+        try pair.pump()
+        #expect(wishes.count == 0)
+
+        // Half a record does not satisfy a wish.
+        pair.client.channel.read()
+        #expect(wishes.count == 1)
+        pair.server.send(pattern(100))
+        let ciphertext = try pair.server.takeCiphertext()
+        try pair.client.receive(Array(ciphertext.prefix(50)))
+        #expect(wishes.count == 2)
+        try pair.client.receive(Array(ciphertext.dropFirst(50)))
+        #expect(wishes.count == 2)
+        #expect(pair.client.recorder.plaintext.count == 110)
+    }
+}
+
+/// Counts how often the network is asked to read.
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        count += 1
+        context.read()
+    }
 }

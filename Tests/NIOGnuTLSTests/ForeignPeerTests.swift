@@ -46,6 +46,33 @@ struct ForeignPeerTests {
         try await server.stop()
     }
 
+    @Test("keys may be updated in mid-session (RFC 8446 section 4.6.3)")
+    func keyUpdate() async throws {
+        let server = try await EchoServer(identities: [Identities.server])
+        // A line with K alone makes s_client send KeyUpdate and ask for one.
+        let output = try await Shell.converse(
+            ["s_client", "-connect", "127.0.0.1:\(server.port)", "-tls1_3"],
+            [("K\n", until: "KEYUPDATE"), ("hello there!\n", until: "hello there!")])
+        #expect(output.contains("KEYUPDATE"))
+        #expect(output.contains("hello there!"))
+        #expect(server.errors == [])
+        try await server.stop()
+    }
+
+    @Test("a client that renegotiates is refused (RFC 5746 leaves it to the server)")
+    func renegotiation() async throws {
+        let server = try await EchoServer(identities: [Identities.server])
+        let output = try await Shell.converse(
+            ["s_client", "-connect", "127.0.0.1:\(server.port)", "-tls1_2"], [("R\n", until: "no such text")])
+        #expect(output.contains("RENEGOTIATING"))
+        guard case .protocolViolation = server.errors.first else {
+            Issue.record("expected a violation, got \(server.errors)")
+            return
+        }
+        #expect(server.errors.count == 1)
+        try await server.stop()
+    }
+
     @Test("our client talks to a foreign server, which sees its certificate")
     func foreignServer() async throws {
         let folder = try TestFolder()

@@ -29,6 +29,7 @@ final class EchoServer: Sendable {
 
     final class Seen: Sendable {
         let completed = Mutex<[TLSHandshakeCompleted]>([])
+        let errors = Mutex<[TLSError]>([])
     }
 
     init(identities: [TLSIdentity]) async throws {
@@ -46,6 +47,8 @@ final class EchoServer: Sendable {
 
     var port: Int { channel.localAddress?.port ?? 0 }
     var completed: [TLSHandshakeCompleted] { seen.completed.withLock { $0 } }
+
+    var errors: [TLSError] { seen.errors.withLock { $0 } }
 
     func stop() async throws {
         try await channel.close()
@@ -70,7 +73,9 @@ final class EchoServer: Sendable {
             if octets >= 12 { context.close(promise: nil) }
         }
 
-        func errorCaught(context: ChannelHandlerContext, error: any Error) {}
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            if let error = error as? TLSError { seen.errors.withLock { $0.append(error) } }
+        }
     }
 }
 
@@ -93,6 +98,37 @@ enum Shell {
             let output = pipe.fileHandleForReading.readDataToEndOfFile()
             process.waitUntilExit()
             return String(decoding: output, as: UTF8.self)
+        }
+    }
+
+    /// Types lines to openssl, each when what the one before was to bring has been seen (or the program
+    /// has ended), and gives all that it printed.
+    static func converse(
+        _ arguments: [String], _ lines: [(line: String, until: String)]
+    ) async throws -> String {
+        try await NIOThreadPool.singleton.runIfActive {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+            process.arguments = arguments
+            let input = Pipe()
+            let output = Pipe()
+            process.standardInput = input
+            process.standardOutput = output
+            process.standardError = output
+            try process.run()
+            var text = ""
+            for (line, expected) in lines {
+                try input.fileHandleForWriting.write(contentsOf: Data(line.utf8))
+                while !text.contains(expected) {
+                    let data = output.fileHandleForReading.availableData
+                    if data.isEmpty { break }
+                    text += String(decoding: data, as: UTF8.self)
+                }
+            }
+            try? input.fileHandleForWriting.close()
+            text += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            return text
         }
     }
 }

@@ -86,6 +86,30 @@ struct HostileTests {
         }
     }
 
+    @Test(
+        "every octet of a server's answer may be wrong without harm to the process",
+        arguments: [TLSVersion.tls12, .tls13])
+    func changedAnswer(version: TLSVersion) throws {
+        let serverContext = try TLSContext.server(identities: [Identities.server], versions: [version])
+        let clientContext = try TLSContext.client(versions: [version])
+        let fingerprint = PeerVerification.fingerprints([Identities.server.fingerprint()])
+        var offset = 0
+        var length = 1
+        while offset < length {
+            let pair = try TLSPair(server: serverContext, client: clientContext, verification: fingerprint)
+            try pair.server.receive(pair.client.takeCiphertext())
+            var answer = try pair.server.takeCiphertext()
+            length = answer.count
+            if offset < length { answer[offset] ^= 0x41 }
+            try pair.client.receive(answer)
+            try pair.pump()
+            if let seen = pair.client.recorder.completed {
+                #expect(seen.peerFingerprint(.sha256) == Identities.server.fingerprint())
+            }
+            offset += 5
+        }
+    }
+
     @Test("random records after the handshake end that connection only")
     func garbageAfterHandshake() throws {
         let context = try TLSContext.server(identities: [Identities.server])
