@@ -129,7 +129,8 @@ package enum Frame {
         let (high, low) = Hexadecimal.digits(of: id)
         let size = 21 + sendLines.readableBytes
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
-            space.copyBytes(from: [0x4D, 0x53, 0x52, 0x50, 0x20])
+            space.storeBytes(of: UInt32(bigEndian: 0x4D53_5250), as: UInt32.self)
+            space[4] = Octet.space
             space.storeBytes(of: high, toByteOffset: 5, as: UInt64.self)
             space.storeBytes(of: low, toByteOffset: 13, as: UInt64.self)
             sendLines.withUnsafeReadableBytes { lines in
@@ -137,6 +138,30 @@ package enum Frame {
             }
             return size
         }
+    }
+
+    /// A whole copy for one receiver: what `writeSharedHead` writes and the shared tail, in one go.
+    /// - Returns: how many octets were written.
+    package static func writeShared(
+        id: UInt64, sendLines: ByteBuffer, tail: ByteBuffer, into buffer: inout ByteBuffer
+    ) -> Int {
+        let (high, low) = Hexadecimal.digits(of: id)
+        let lines = sendLines.readableBytes
+        let size = 21 + lines + tail.readableBytes
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
+            space.storeBytes(of: UInt32(bigEndian: 0x4D53_5250), as: UInt32.self)
+            space[4] = Octet.space
+            space.storeBytes(of: high, toByteOffset: 5, as: UInt64.self)
+            space.storeBytes(of: low, toByteOffset: 13, as: UInt64.self)
+            sendLines.withUnsafeReadableBytes {
+                UnsafeMutableRawBufferPointer(rebasing: space[21...]).copyMemory(from: $0)
+            }
+            tail.withUnsafeReadableBytes {
+                UnsafeMutableRawBufferPointer(rebasing: space[(21 + lines)...]).copyMemory(from: $0)
+            }
+            return size
+        }
+        return size
     }
 
     /// What all receivers of one message share: Message-ID, Byte-Range, Content-Type, body and end-line. The

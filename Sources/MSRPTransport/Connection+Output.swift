@@ -2,6 +2,10 @@ import MSRP
 package import NIOCore
 import NIOGnuTLS
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 extension Connection {
     /// Buffers of this many octets and more are handed to the channel by reference, smaller ones are copied.
     package static let sharedThreshold = 8 * 1024
@@ -21,12 +25,17 @@ extension Connection {
     ///   - sendLines: `EndpointSession.sendLines` of this receiver.
     ///   - tail: `Frame.sharedTail` of the message.
     package func enqueueShared(id: UInt64, sendLines: ByteBuffer, tail: ByteBuffer) {
-        guard isOpen else { return }
+        guard !isClosed, closing == nil else { return }
         beginOutput()
-        let before = output.writerIndex
-        Frame.writeSharedHead(id: id, sendLines: sendLines, into: &output)
-        note(output.writerIndex - before)
-        append(tail, count: tail.readableBytes)
+        let count = tail.readableBytes
+        if count < Self.sharedThreshold {
+            let size = Frame.writeShared(id: id, sendLines: sendLines, tail: tail, into: &output)
+            enqueuedBytes &+= UInt64(truncatingIfNeeded: size)
+            pendingOutput &+= size
+            return
+        }
+        note(Frame.writeShared(id: id, sendLines: sendLines, tail: ByteBuffer(), into: &output))
+        append(tail, count: count)
     }
 
     /// The same, with a serializer that appends to the buffer.
@@ -82,14 +91,14 @@ extension Connection {
     // MARK: Congestion
 
     /// The channel takes no more for now: what is enqueued waits here.
-    package var isCongested: Bool { !backlog.isEmpty || !(context?.channel.isWritable ?? false) }
+    package var isCongested: Bool { !isWritable || backlogBytes > 0 }
 
-    /// Octets enqueued and not yet taken by the operating system, as nearly as can be told cheaply: what the channel
-    /// holds below its watermark does not count.
+    /// Octets enqueued and not yet taken by the operating system. With TLS, what the channel holds below its watermark
+    /// does not count.
     package var queuedBytes: Int {
         guard let context, !isClosed else { return 0 }
-        var count = backlogBytes &+ pendingOutput
-        if !context.channel.isWritable {
+        var count = backlogBytes &+ pendingOutput &+ channelBytes
+        if isTLS, !isWritable {
             count &+= (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         }
         return count
@@ -110,7 +119,8 @@ extension Connection {
     }
 
     func channelWritabilityChanged() {
-        guard !isClosed, context?.channel.isWritable == true else { return }
+        isWritable = context?.channel.isWritable ?? false
+        guard !isClosed, isWritable else { return }
         if backlog.isEmpty {
             if wantsTurn { transport.scheduler.offerTurn(to: self) }
         } else {
@@ -146,49 +156,77 @@ extension Connection {
             return
         }
         write(context)
-        if closing == .orderly, backlog.isEmpty, !isCloseStarted, !isClosed {
+        if closing == .orderly, backlogBytes == 0, !isCloseStarted, !isClosed {
             isCloseStarted = true
             closeOrderly(context)
         }
     }
 
     private func write(_ context: ChannelHandlerContext) {
-        let channel = context.channel
-        if backlog.isEmpty, channel.isWritable {
+        if backlogBytes == 0, isWritable {
             guard pendingOutput > 0 else { return releaseOutput() }
             transport.counters.bytesOut &+= UInt64(pendingOutput)
             pendingOutput = 0
             if pieces.isEmpty {
+                if !isTLS, channelBytes == 0, let descriptor { writeAtOnce(to: descriptor) }
+                guard output.readableBytes > 0 else { return releaseOutput() }
                 var buffer = ByteBuffer()
                 swap(&buffer, &output)
-                context.writeAndFlush(NIOAny(buffer), promise: nil)
+                hand(buffer, to: context)
+                context.flush()
                 transport.scheduler.giveBack(&buffer)
             } else {
                 sealOutput()
                 let all = pieces
                 pieces = []
-                for piece in all { context.write(NIOAny(piece), promise: nil) }
+                for piece in all { hand(piece, to: context) }
                 context.flush()
             }
             return
         }
         moveToBacklog()
         // The channel may take all it is given and ask for more; what it says is looked at after each flush.
-        while let first = backlog.first, channel.isWritable, !isClosed {
+        while let first = backlog.first, isWritable, !isClosed {
             var next: ByteBuffer? = first
-            while let piece = next, channel.isWritable {
+            while let piece = next, isWritable {
                 _ = backlog.popFirst()
                 backlogBytes &-= piece.readableBytes
                 transport.counters.bytesOut &+= UInt64(piece.readableBytes)
-                context.write(NIOAny(piece), promise: nil)
+                hand(piece, to: context)
                 next = backlog.first
             }
             context.flush()
         }
         if backlog.isEmpty, !isClosed {
             backlog = CircularBuffer(initialCapacity: 0)
-            if wantsTurn, channel.isWritable { transport.scheduler.offerTurn(to: self) }
+            if wantsTurn, isWritable { transport.scheduler.offerTurn(to: self) }
         }
+    }
+
+    /// The way through the channel costs as much as the system call, and most writes need none of what it does. What
+    /// the socket does not take, and any error, is left to the channel.
+    private func writeAtOnce(to descriptor: CInt) {
+        let sent = output.withUnsafeReadableBytes { bytes in
+            send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        if sent > 0 { output.moveReaderIndex(forwardBy: sent) }
+    }
+
+    private func hand(_ bytes: ByteBuffer, to context: ChannelHandlerContext) {
+        guard !isTLS else { return context.write(NIOAny(bytes), promise: nil) }
+        let count = bytes.readableBytes
+        channelBytes &+= count
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.channelBytes &-= count }
+        context.write(NIOAny(bytes), promise: written)
+    }
+
+    func becameActive() {
+        guard let context else { return }
+        descriptor = try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
     }
 
     /// What waits longer than this turn is the connection's own: exact copies, not the loop's large buffers.

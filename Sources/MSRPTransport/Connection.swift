@@ -8,7 +8,7 @@ import NIOGnuTLS
 /// Its bytes are split into parts for the owner of the session its first request named. What is enqueued is written
 /// by the `OutboundScheduler` at the end of the turn (see Connection+Output.swift).
 package final class Connection {
-    package unowned let transport: TransportLoop
+    package let transport: TransportLoop
     package let remoteAddress: SocketAddress?
     package let localAddress: SocketAddress?
     /// Opened by us.
@@ -31,15 +31,20 @@ package final class Connection {
     private var held: ByteBuffer?
     private var skipped: Skipped?
     private var isReadPaused = false
-    private var isReadHeld = false
 
     // Output; only Connection+Output.swift and the scheduler touch these.
     var context: ChannelHandlerContext?
     var output = ByteBuffer()
     var pieces: [ByteBuffer] = []
+    /// What the channel last said; asking it costs more than all else in a delivery.
+    var isWritable = true
     var backlog = CircularBuffer<ByteBuffer>(initialCapacity: 0)
     var backlogBytes = 0
     var pendingOutput = 0
+    /// The socket, for writing to it at once while the channel holds nothing back.
+    var descriptor: CInt?
+    /// Octets handed to the channel that the socket has not taken yet; not counted with TLS.
+    var channelBytes = 0
     var isMarked = false
     var wantsTurn = false
     var closing: ClosingMode?
@@ -105,20 +110,22 @@ package final class Connection {
     // MARK: Reading
 
     /// Stops reading: what the peer sends stays in its socket and soon stops the peer.
-    package func pauseReading() { isReadPaused = true }
+    package func pauseReading() {
+        guard !isReadPaused else { return }
+        isReadPaused = true
+        setAutoRead(false)
+    }
 
     package func resumeReading() {
         guard isReadPaused else { return }
         isReadPaused = false
-        guard isReadHeld, !isClosed else { return }
-        isReadHeld = false
-        context?.read()
+        setAutoRead(true)
     }
 
-    /// Whether a read may go to the socket now; if not, `resumeReading` makes up for it.
-    func mayRead() -> Bool {
-        if isReadPaused { isReadHeld = true }
-        return !isReadPaused
+    private func setAutoRead(_ value: Bool) {
+        guard !isClosed, let context else { return }
+        // A channel that is being closed refuses; nothing is read from it any more anyway.
+        try? context.channel.syncOptions?.setOption(.autoRead, value: value)
     }
 
     func received(_ bytes: ByteBuffer) {

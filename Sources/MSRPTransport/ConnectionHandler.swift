@@ -3,10 +3,8 @@ import NIOCore
 import NIOGnuTLS
 
 /// The one handler of a plain channel: translates between the channel and its `Connection`.
-final class ConnectionHandler: ChannelDuplexHandler {
+final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
 
     let connection: Connection
     /// Called once when the connection can be used: at once for plain, after the handshake for TLS.
@@ -32,6 +30,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func becameActive() {
+        connection.becameActive()
         if !connection.isTLS { announce() }
     }
 
@@ -48,10 +47,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         connection.transport.scheduler.flush()
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if connection.mayRead() { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

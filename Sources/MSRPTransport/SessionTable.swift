@@ -21,8 +21,10 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
 /// Who owns a session-id of ours, and whether a connection is bound to it. One per loop.
 package struct SessionTable {
     private struct Entry {
-        unowned let owner: any SessionOwner
-        weak var connection: Connection?
+        // Strong, since a weak reference would slow every use of a connection down for good. The owner releases its
+        // ids and a closed connection unbinds itself, so neither is kept.
+        let owner: any SessionOwner
+        var connection: Connection?
         var deadline: NIODeadline?
     }
 

@@ -51,7 +51,14 @@ final class Room {
         switch audience {
         case .room:
             // The array is not changed meanwhile: see above.
-            for member in members where member !== sender { member.deliver(fanout, now: now) }
+            let shared = fanout.cpim
+            let id = shared.id
+            let tail = shared.tail
+            let isPlain = !shared.goesInChunks
+            for member in members where member !== sender {
+                if isPlain, member.deliverAtOnce(id: id, tail: tail, now: now) { continue }
+                member.deliver(fanout, now: now)
+            }
             mixer.counters.deliveries &+= UInt64(members.count &- 1)
         case .participant(let uri):
             let named = state.members(named: uri, except: sender.id)

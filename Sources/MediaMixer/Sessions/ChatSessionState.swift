@@ -18,6 +18,8 @@ struct ChatSessionState: Sendable {
     private let identities: [ParticipantURI]
     /// The last From that was found right, as written, so that the usual message costs a comparison.
     private var lastFrom = ""
+    /// The last To that was found to be the room.
+    private var lastTo = ""
 
     enum Verdict: Equatable {
         case deliver(Envelope, Audience)
@@ -93,12 +95,14 @@ struct ChatSessionState: Sendable {
         return true
     }
 
-    private func isRoom(_ to: String) -> Bool {
-        let to = ParticipantURI(to)
+    private mutating func isRoom(_ text: String) -> Bool {
+        if text == lastTo { return true }
+        let to = ParticipantURI(text)
         guard to.user == room.user else { return false }
-        if to.host == room.domain { return true }
         let host = to.host.hasPrefix("[") ? String(to.host.dropFirst().dropLast()) : to.host
-        return host == room.domain || roomHosts.contains(host)
+        guard to.host == room.domain || host == room.domain || roomHosts.contains(host) else { return false }
+        lastTo = text
+        return true
     }
 
     private static func isOffTheRecord(_ body: ByteBuffer, at index: Int) -> Bool {

@@ -215,15 +215,18 @@ final class Member {
             && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
     }
 
-    func deliver(_ message: Fanout, now: NIODeadline) {
-        let shared = message.cpim
-        guard takesEverything, !shared.goesInChunks, chunkedBytes == 0, let connection, !connection.isCongested,
-            session.registerShared(id: shared.id, now: now)
-        else { return deliverWithCare(message, now: now) }
-        connection.enqueueShared(id: shared.id, sendLines: session.sendLines, tail: shared.tail)
+    /// The usual case of `deliver`: nothing has to be asked about this receiver.
+    /// - Returns: false if this is another case.
+    @inline(__always)
+    func deliverAtOnce(id: UInt64, tail: ByteBuffer, now: NIODeadline) -> Bool {
+        guard takesEverything, chunkedBytes == 0, let connection, !connection.isCongested,
+            session.registerShared(id: id, now: now)
+        else { return false }
+        connection.enqueueShared(id: id, sendLines: session.sendLines, tail: tail)
+        return true
     }
 
-    private func deliverWithCare(_ message: Fanout, now: NIODeadline) {
+    func deliver(_ message: Fanout, now: NIODeadline) {
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
         guard phase == .active, let connection else {
