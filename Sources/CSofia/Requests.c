@@ -109,12 +109,14 @@ static void note_endpoints(cs_stack *stack, nta_incoming_t *irq, msg_t *message,
 {
     int transport = CS_UDP;
     memset(local, 0, sizeof *local);
+    tport_t *primary = NULL;
     tport_t *tport = nta_incoming_transport(stack->agent, irq, message);
     if (tport != NULL) {
         tp_name_t const *name = tport_name(tport);
         transport = cs_transport_by_name(name->tpn_proto);
-        tport_t *primary = tport_parent(tport);
-        tp_name_t const *listener = tport_name(primary != NULL ? primary : tport);
+        primary = tport_parent(tport);
+        if (primary == NULL) primary = tport;
+        tp_name_t const *listener = tport_name(primary);
         local->transport = transport;
         local->port = listener->tpn_port != NULL ? atoi(listener->tpn_port) : 0;
         for (size_t index = 0; index < stack->listener_count; index++) {
@@ -133,6 +135,7 @@ static void note_endpoints(cs_stack *stack, nta_incoming_t *irq, msg_t *message,
     memset(source, 0, sizeof *source);
     source->transport = transport;
     if (msg_get_address(message, address, &size) == 0) cs_endpoint_from_address(source, transport, address);
+    cs_path_note(stack, source, primary);
     cs_local_address(stack, local, source);
 }
 

@@ -472,5 +472,6 @@ void cs_run(const cs_configuration *configuration)
     free(stack->listeners);
     free(stack->bound);
     free(stack->scratch);
+    free(stack->paths);
     free(stack);
 }

@@ -98,6 +98,7 @@ struct cs_stack {
     su_timer_t *shutdown_timer;
     cs_arrival arrivals[CS_ARRIVALS];
     unsigned next_arrival;
+    struct cs_paths *paths;
     sip_supported_t *understood;
     cs_transaction *transactions;
     /* Where a message is laid out for its callback; grows to what was needed. */
@@ -141,3 +142,6 @@ void cs_describe(cs_stack *stack, sip_t const *sip, cs_message *message);
 void cs_endpoint_from_address(cs_endpoint *endpoint, int transport, su_sockaddr_t const *address);
 int cs_transport_by_name(char const *name);
 void cs_local_address(cs_stack *stack, cs_endpoint *local, cs_endpoint const *source);
+
+/* Paths.c */
+void cs_path_note(cs_stack *stack, cs_endpoint const *peer, tport_t *listener);
