@@ -127,7 +127,10 @@ final class Mixer {
         Result { () throws(JoinRefusal) in
             guard let member = members[id] else { throw .noSuchMember }
             let remote = try remotePath(media, placeholder: member.localPath)
-            guard newSession else {
+            // The same path asks for a new session only where the old connection is gone.
+            let isNeeded =
+                media.path != member.media.path || media.isTLS != member.media.isTLS || member.phase == .lost
+            guard newSession, isNeeded else {
                 member.renegotiate(media, remotePath: remote)
                 return Reservation(member: id, localPath: member.localPath.description)
             }

@@ -55,8 +55,9 @@ final class Room {
             let id = shared.id
             let tail = shared.tail
             let isPlain = !shared.goesInChunks
+            let isText = envelope.contentType.hasPrefix("text/")
             for member in members where member !== sender {
-                if isPlain, member.deliverAtOnce(id: id, tail: tail, now: now) { continue }
+                if isPlain, member.deliverAtOnce(id: id, tail: tail, isText: isText, now: now) { continue }
                 member.deliver(fanout, now: now)
             }
             mixer.counters.deliveries &+= UInt64(members.count &- 1)

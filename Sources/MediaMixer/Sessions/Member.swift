@@ -206,20 +206,23 @@ final class Member {
 
     var queuedBytes: Int { (connection?.queuedBytes ?? 0) + chunkedBytes }
 
-    /// Active, and takes every content as CPIM of any size: then a delivery asks nothing more than whether octets flow.
+    /// Active, and takes such content as CPIM of any size: then a delivery asks nothing more than whether octets flow.
     private var takesEverything = false
+    private var takesEveryText = false
 
     private func noteTerms() {
-        takesEverything =
-            phase == .active && media.direction.peerReceives && accepted.isEverything && media.format == .cpim
+        let takesCPIM =
+            phase == .active && media.direction.peerReceives && media.format == .cpim
             && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
+        takesEverything = takesCPIM && accepted.isEverything
+        takesEveryText = takesCPIM && accepted.isEveryText
     }
 
     /// The usual case of `deliver`: nothing has to be asked about this receiver.
     /// - Returns: false if this is another case.
     @inline(__always)
-    func deliverAtOnce(id: UInt64, tail: ByteBuffer, now: NIODeadline) -> Bool {
-        guard takesEverything, chunkedBytes == 0, let connection, !connection.isCongested,
+    func deliverAtOnce(id: UInt64, tail: ByteBuffer, isText: Bool, now: NIODeadline) -> Bool {
+        guard isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, !connection.isCongested,
             session.registerShared(id: id, now: now)
         else { return false }
         connection.enqueueShared(id: id, sendLines: session.sendLines, tail: tail)
@@ -405,7 +408,12 @@ extension Member: SessionOwner {
         let now = mixer.now
         let event = connection.withOutput { session.receive(part, now: now, into: &$0) }
         mixer.noteHeld(session.heldBytes - held)
-        if let event { take(event, from: connection) }
+        if let event {
+            take(event, from: connection)
+        } else if case .end = part {
+            // A chunk binds as well as a whole message does.
+            peerBound()
+        }
         if bindMessage != nil { takeDeliveries() } else { while session.nextDelivery() != nil {} }
     }
 
@@ -420,14 +428,26 @@ extension Member: SessionOwner {
             connection.withOutput { session.respond(pending, status, into: &$0) }
             peerBound()
         case .response(_, let status):
-            guard !status.isSuccess else { return }
-            mixer.counters.deliveryFailures &+= 1
-            // The peer does not know this session any more.
-            if status == .noSuchSession || status == .timeout { connection.close(.now) }
+            refused(by: status, connection)
+        case .report(let report):
+            // In namespace 000 a report means what the response would (RFC 4975 section 7.3.2).
+            if report.namespace == 0 { refused(by: report.status, connection) }
         case .refused:
             mixer.counters.messagesRefused &+= 1
-        case .report, .aborted:
+            peerBound()
+        case .aborted:
             break
+        }
+    }
+
+    /// What the peer, or a relay before it, said of a message of ours.
+    private func refused(by status: Status, _ connection: Connection) {
+        guard !status.isSuccess else { return }
+        mixer.counters.deliveryFailures &+= 1
+        switch status {
+        // The session is gone at the other end, or out of reach (RFC 4975 sections 10.4, 10.8 and 10.10).
+        case .noSuchSession, .timeout, .sessionInUse: connection.close(.now)
+        default: break
         }
     }
 
