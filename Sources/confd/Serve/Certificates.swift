@@ -34,3 +34,34 @@ struct Certificates: Sendable {
         }
     }
 }
+
+extension SettingsSource {
+    /// Reports certificates, keys and authorities that can't be used, though their files are there.
+    mutating func checkCertificates(_ settings: Settings) {
+        check(settings.sip.certificate, settings.sip.key, Options.SIP.certificate, Options.SIP.key)
+        check(settings.msrp.certificate, settings.msrp.key, Options.MSRP.certificate, Options.MSRP.key)
+        guard let trust = settings.msrp.trust else { return }
+        do {
+            _ = try TLSContext.client(trust: .file(trust))
+        } catch {
+            report(Options.MSRP.trust, Options.MSRP.trust.section, "\(error)")
+        }
+    }
+
+    private mutating func check(
+        _ certificate: String?, _ key: String?, _ certificateOption: Option<String?>, _ keyOption: Option<String?>
+    ) {
+        guard let certificate, let key else { return }
+        do {
+            _ = try TLSIdentity.load(certificateFile: certificate, keyFile: key)
+        } catch {
+            let isKey =
+                switch error {
+                case .notAKey, .keyMismatch: true
+                case .notFound(let file), .unreadable(let file, _): file == key
+                default: false
+                }
+            report(isKey ? keyOption : certificateOption, certificateOption.section, "\(error)")
+        }
+    }
+}

@@ -38,6 +38,7 @@ enum SettingsFile {
         source.add(environment: environment, folder: "")
         source.add(commandLine: overrides, folder: "")
         let settings = Settings(&source)
+        source.checkCertificates(settings)
         return Loaded(
             settings: settings, problems: [unreadable].compactMap { $0 } + inOrder(source.problems), path: path)
     }

@@ -1,10 +1,11 @@
 /// Finds the name that was probably meant.
 enum Suggestion {
     /// The nearest of `candidates`, or nil when none is near enough to be worth naming. Case does not count;
-    /// a beginning of a candidate's name means that name.
+    /// a beginning or a larger part of a candidate's name means that name.
     static func nearest(to word: String, in candidates: [String]) -> String? {
         let word = word.lowercased()
         if word.count >= 3, let longer = candidates.first(where: { $0.lowercased().hasPrefix(word) }) { return longer }
+        if word.count >= 4, let around = candidates.first(where: { $0.lowercased().contains(word) }) { return around }
         let scored = candidates.map { (name: $0, distance: distance(word, $0.lowercased())) }
         guard let best = scored.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= max(2, word.count / 2) ? best.name : nil
