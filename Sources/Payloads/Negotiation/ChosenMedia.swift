@@ -43,7 +43,8 @@ package struct ChosenMedia: Sendable, Hashable {
     package var maxSize: UInt64?
     /// Nil: the peer knows nothing of chat rooms (RFC 7701 section 8).
     package var chatroom: ChatroomCapabilities?
-    /// The certificates the peer may present under TLS, any of them; empty when it named none.
+    /// The certificates the peer may present under TLS, any of them, by the strongest hash it used (RFC 8122
+    /// section 5.1); empty when it named none.
     package var fingerprints: [Fingerprint]
     /// Who sends, as seen from us: `.sendonly` means that we send and the peer does not.
     package var direction: Direction

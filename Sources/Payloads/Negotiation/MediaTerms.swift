@@ -99,7 +99,8 @@ struct MediaTerms {
     }
 
     /// RFC 8122 section 5: at media level, else at session level; one whose hash is not used here is passed over when
-    /// another is there, but never all of them.
+    /// another is there, but never all of them. Of those that remain only the ones with the strongest hash are believed
+    /// (section 5.1), or a weak one would do beside a strong one.
     private static func fingerprints(
         of medium: MediaDescription, in description: SessionDescription
     ) throws(Refusal) -> [Fingerprint] {
@@ -114,7 +115,8 @@ struct MediaTerms {
             }
         }
         guard values.isEmpty || !known.isEmpty, known.count <= MediaTerms.fingerprints else { throw .badFingerprint }
-        return known
+        let strongest = known.map(\.hash.length).max()
+        return known.filter { $0.hash.length == strongest }
     }
 
     /// Whoever connects goes by the URI (RFC 4975 section 8.2): it must not ask for TLS where the m= line does not, nor
