@@ -35,23 +35,26 @@ extension Focus {
         }
         dialogs[call] = dialog
         refreshTarget(call, request)
-        guard examination.change != .unchanged, let member = dialog.member else {
+        // After a loss also a client that keeps its path wants a session that it can connect to.
+        let isNewSession = examination.change == .newSession || dialog.hasLostMedia
+        guard examination.change != .unchanged || isNewSession, let member = dialog.member else {
             return answer(call, transaction, contact: contact, localPath: nil)
         }
         let agent = agent(request.local)
+        let media = PeerMedia(examination.media)
         Task.immediate {
             await change(
-                member, to: examination, for: call, answering: transaction, contact: contact, agent: agent)
+                member, to: media, newSession: isNewSession, for: call, answering: transaction, contact: contact,
+                agent: agent)
         }
     }
 
     private func change(
-        _ member: MemberID, to examination: MSRPNegotiation.Examination, for call: Call,
+        _ member: MemberID, to media: PeerMedia, newSession: Bool, for call: Call,
         answering transaction: Transaction, contact: String, agent: String
     ) async {
         do throws(JoinRefusal) {
-            let reservation = try await mixer.renegotiate(
-                member, media: PeerMedia(examination.media), newSession: examination.change == .newSession)
+            let reservation = try await mixer.renegotiate(member, media: media, newSession: newSession)
             answer(call, transaction, contact: contact, localPath: reservation.localPath)
         } catch {
             guard var dialog = dialogs[call] else { return }

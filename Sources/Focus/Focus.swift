@@ -116,8 +116,11 @@ package actor Focus: SIPHandler {
         switch event {
         case .ended(let member, let cause): mediaEnded(member.id, cause)
         case .mediaLost(let member):
+            if let call = calls[member.id] { dialogs[call]?.hasLostMedia = true }
             logger.info("media lost", metadata: ["room": "\(member.room)", "participant": "\(member.uri)"])
-        case .joined, .left, .mediaActive, .nicknameChanged: break
+        case .mediaActive(let member):
+            if let call = calls[member.id] { dialogs[call]?.hasLostMedia = false }
+        case .joined, .left, .nicknameChanged: break
         }
     }
 

@@ -12,6 +12,9 @@ struct ParticipantDialog: Sendable {
     let callID: String
     /// The mixer's name for the participant; nil while there is none, and after it left.
     var member: MemberID?
+    /// The MSRP connection was lost and the grace period runs: the next offer makes a new session, whatever it says
+    /// (RFC 4975 section 5.4).
+    var hasLostMedia = false
     /// Where requests of ours are sent instead of to the Contact.
     var route: Endpoint?
 
