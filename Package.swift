@@ -59,7 +59,8 @@ var targets: [Target] = [
     .testTarget(
         name: "MediaMixerTests",
         dependencies: [
-            "MediaMixer", "MSRPTransport", "MSRP", "Payloads", "Support", nioCore, nioPosix, nioEmbedded, logging,
+            "MediaMixer", "MSRPTransport", "MSRP", "NIOGnuTLS", "Payloads", "Support", nioCore, nioPosix, nioEmbedded,
+            logging,
         ]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
