@@ -26,7 +26,7 @@ struct SettingsFileTests {
     func paths() throws {
         try inFolder { folder in
             let file = folder.appending(path: "config.ini").path
-            try "[SIP]\nkey = b.key\ncertificate = a.pem\n[Conference]\nstate_directory = state\nrooms = 3\n"
+            try "[SIP]\nkey = b.key\ncertificate = a.pem\n[Conference]\nstate_directory = state\nmaxrooms = 3\n"
                 .write(toFile: file, atomically: true, encoding: .utf8)
             let loaded = SettingsFile.load(named: file, environment: [:])
             #expect(loaded.settings.conference.stateDirectory == folder.path + "/state")
@@ -34,7 +34,7 @@ struct SettingsFileTests {
                 loaded.problems.map(\.description) == [
                     "\(file):2: [SIP] key: file 'b.key' not found (looked for \(folder.path)/b.key)",
                     "\(file):3: [SIP] certificate: file 'a.pem' not found (looked for \(folder.path)/a.pem)",
-                    "\(file):6: [Conference] rooms: unknown option; did you mean 'max_rooms'?",
+                    "\(file):6: [Conference] maxrooms: unknown option; did you mean 'max_rooms'?",
                 ])
         }
     }
