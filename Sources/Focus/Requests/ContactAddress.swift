@@ -8,7 +8,7 @@ struct ContactAddress: Sendable {
     let listeners: [Endpoint]
     let resolver: RoomResolver
 
-    /// A whole Contact value, with isfocus (RFC 3840 section 10.1).
+    /// A whole Contact value, with isfocus (RFC 3840 section 10.18).
     func value(for room: RoomAddress?, request: Request) -> String {
         "<\(uri(for: room, local: request.local, isSecure: Self.isSecure(request)))>;isfocus"
     }
