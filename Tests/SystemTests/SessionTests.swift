@@ -137,9 +137,9 @@ extension SystemTests {
             let listener = try Participant("listener", in: room, of: confd, tls: tls)
             let stalled = try Participant("stalled", in: room, of: confd, tls: tls)
             let gone = try Participant("gone", in: room, of: confd, tls: tls)
-            let text = String(repeating: "0123456789", count: 20_000)
-            // 40 times 200 kB: more than any socket buffer; `stalled` never reads.
-            for number in 0..<40 {
+            let text = String(repeating: "0123456789", count: 50_000)
+            // 60 times 500 kB: more than max_queue_size and every socket buffer; `stalled` never reads.
+            for number in 0..<60 {
                 if number == 5 { gone.msrp.stream.reset() }
                 let id = try talker.post("\(number) \(text)")
                 #expect(try listener.hears(within: 20) == "\(number) \(text)")

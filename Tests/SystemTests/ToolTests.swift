@@ -31,26 +31,26 @@ extension SystemTests {
             #expect(try probe(confd, "sip:lobby@127.0.0.1:\(nobody.localPort)").0 == .exited(2))
         }
 
-        @Test("confd chat and an independent client meet", arguments: Way.all.filter { !$0.tls })
+        @Test("confd chat and two independent clients meet", arguments: Way.all)
         func chat(_ way: Way) throws {
             let confd = try ConfdProcess()
             let room = "sip:meet@127.0.0.1"
-            let raw = try Participant("raw", in: room, of: confd, over: way.sip)
-            let address = confd.address(way.sip)
+            let alice = try Participant("alice", in: room, of: confd, over: way.sip, tls: way.tls)
+            let bob = try Participant("bob", in: room, of: confd, over: way.sip, tls: way.tls)
+            let arguments = ["chat", "sip:meet@\(confd.address(way.sip))", "--as", "sip:carol@127.0.0.1"]
             let child = try ChildProcess(
                 ConfdProcess.executable,
-                ["chat", "sip:meet@\(address)", "--as", "sip:carol@127.0.0.1", "--transport", way.sip.rawValue],
+                arguments + ["--transport", way.sip.rawValue] + (way.tls ? ["--tls"] : []),
                 folder: confd.folder.path, name: "chat", hasInput: true)
             try child.write("hello from the terminal\n")
-            #expect(try raw.hears(within: 20) == "hello from the terminal")
-            #expect(try raw.say("hello carol") == 200)
-            let deadline = Deadline.after(seconds: 10)
-            while !child.standardOutput.contains("hello carol"), !deadline.passed { usleep(5_000) }
-            #expect(child.standardOutput.contains("hello carol"))
+            for member in [alice, bob] { #expect(try member.hears(within: 20) == "hello from the terminal") }
+            #expect(try alice.say("hello carol") == 200)
+            #expect(try bob.hears() == "hello carol")
+            _ = try child.line(startingWith: "[sip:alice@127.0.0.1] hello carol", within: 10)
             // On a pipe it waits until all is acknowledged before it leaves.
             try child.write("and a last word\n")
             child.closeInput()
-            #expect(try raw.hears() == "and a last word")
+            for member in [alice, bob] { #expect(try member.hears() == "and a last word") }
             #expect(try child.waitForExit(within: 20) == .exited(0))
         }
     }
