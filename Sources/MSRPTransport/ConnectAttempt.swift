@@ -107,9 +107,11 @@ final class ConnectAttempt {
             let pipeline = channel.pipeline.syncOperations
             connection.isTLS = destination.isTLS
             if destination.isTLS, let context = transport.clientTLS {
+                let name = destination.serverName ?? destination.host
+                let isVerified = transport.verifiesPeers && destination.isAtPeersWord
                 try pipeline.addHandler(
                     GnuTLSHandler(
-                        context: context, serverName: destination.serverName ?? destination.host,
+                        context: context, serverName: name, verification: isVerified ? .authority(name: name) : .none,
                         limits: transport.tlsLimits, scratch: transport.tlsScratch))
             }
             try pipeline.addHandler(ConnectionHandler(connection: connection) { [self] in established($0) })

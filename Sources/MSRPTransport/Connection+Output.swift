@@ -7,17 +7,18 @@ import NIOGnuTLS
 #endif
 
 extension Connection {
-    /// Buffers of this many octets and more are handed to the channel by reference, smaller ones are copied.
+    /// Bodies of this many octets and more are handed to the channel by reference, smaller ones are copied.
     package static let sharedThreshold = 8 * 1024
+    /// Output buffers that grew beyond this are given back when they are empty.
+    static let largestKeptOutput = 16 * 1024
 
     // MARK: Enqueueing
 
     /// Appends bytes to what is written at the end of this turn.
     package func enqueue(_ bytes: ByteBuffer) {
-        let count = bytes.readableBytes
-        guard count > 0, isOpen else { return }
+        guard bytes.readableBytes > 0, isOpen else { return }
         beginOutput()
-        append(bytes, count: count)
+        append(bytes)
     }
 
     /// One message for many receivers: what differs, then what all share.
@@ -25,17 +26,14 @@ extension Connection {
     ///   - sendLines: `EndpointSession.sendLines` of this receiver.
     ///   - tail: `Frame.sharedTail` of the message.
     package func enqueueShared(id: UInt64, sendLines: ByteBuffer, tail: ByteBuffer) {
-        guard !isClosed, closing == nil else { return }
+        guard !obstacles.contains(.ending) else { return }
         beginOutput()
-        let count = tail.readableBytes
-        if count < Self.sharedThreshold {
-            let size = Frame.writeShared(id: id, sendLines: sendLines, tail: tail, into: &output)
-            enqueuedBytes &+= UInt64(truncatingIfNeeded: size)
-            pendingOutput &+= size
-            return
+        if tail.readableBytes < Self.sharedThreshold {
+            _ = Frame.writeShared(id: id, sendLines: sendLines, tail: tail, into: &output)
+        } else {
+            Frame.writeSharedHead(id: id, sendLines: sendLines, into: &output)
+            append(tail)
         }
-        note(Frame.writeShared(id: id, sendLines: sendLines, tail: ByteBuffer(), into: &output))
-        append(tail, count: count)
     }
 
     /// The same, with a serializer that appends to the buffer.
@@ -48,57 +46,60 @@ extension Connection {
         // The buffer is taken out meanwhile, so that what the body does to this connection can't clash with it.
         var buffer = ByteBuffer()
         swap(&buffer, &output)
-        let before = buffer.writerIndex
-        defer {
-            note(buffer.writerIndex - before)
-            swap(&buffer, &output)
-        }
+        defer { swap(&buffer, &output) }
         return try body(&buffer)
     }
 
-    private func append(_ bytes: ByteBuffer, count: Int) {
-        if count < Self.sharedThreshold {
+    private func append(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes >= Self.sharedThreshold else {
             output.writeImmutableBuffer(bytes)
-        } else {
-            sealOutput()
-            pieces.append(bytes)
-            output = transport.scheduler.takeBuffer()
+            return
         }
-        note(count)
+        if output.readableBytes > 0 {
+            addPiece(output)
+            output = ByteBuffer()
+        }
+        addPiece(bytes)
+        if output.capacity == 0 { output = transport.scheduler.takeBuffer(for: self) }
     }
 
-    private func note(_ count: Int) {
-        enqueuedBytes &+= UInt64(count)
-        pendingOutput &+= count
+    private func addPiece(_ bytes: ByteBuffer) {
+        pieces.append(bytes)
+        piecesBytes &+= bytes.readableBytes
+        obstacles.insert(.pieces)
     }
 
     private func beginOutput() {
-        if output.capacity == 0 { output = transport.scheduler.takeBuffer() }
+        if output.capacity == 0 { output = transport.scheduler.takeBuffer(for: self) }
+        isOutputInUse = true
         mark()
     }
 
-    func mark() {
+    private func mark() {
         guard !isMarked else { return }
         isMarked = true
         transport.scheduler.mark(self)
     }
 
-    private func sealOutput() {
-        if output.readableBytes > 0 { pieces.append(output) }
-        output = ByteBuffer()
-    }
-
     // MARK: Congestion
 
+    /// What is enqueued flows: the channel takes it and the connection is not being closed.
+    package var flows: Bool { obstacles.isDisjoint(with: [.congestion, .ending]) }
+
     /// The channel takes no more for now: what is enqueued waits here.
-    package var isCongested: Bool { !isWritable || backlogBytes > 0 }
+    package var isCongested: Bool { !obstacles.isDisjoint(with: .congestion) }
+
+    private var pendingOutput: Int { output.readableBytes &+ piecesBytes }
+
+    /// Octets enqueued since the connection was made.
+    package var enqueuedBytes: UInt64 { passedBytes &+ UInt64(truncatingIfNeeded: pendingOutput) }
 
     /// Octets enqueued and not yet taken by the operating system. With TLS, what the channel holds below its watermark
     /// does not count.
     package var queuedBytes: Int {
         guard let context, !isClosed else { return 0 }
         var count = backlogBytes &+ pendingOutput &+ channelBytes
-        if isTLS, !isWritable {
+        if isTLS, obstacles.contains(.unwritable) {
             count &+= (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         }
         return count
@@ -119,12 +120,16 @@ extension Connection {
     }
 
     func channelWritabilityChanged() {
-        isWritable = context?.channel.isWritable ?? false
-        guard !isClosed, isWritable else { return }
-        if backlog.isEmpty {
-            if wantsTurn { transport.scheduler.offerTurn(to: self) }
-        } else {
+        guard !isClosed, let context else { return }
+        guard context.channel.isWritable else {
+            obstacles.insert(.unwritable)
+            return
+        }
+        obstacles.remove(.unwritable)
+        if !backlog.isEmpty {
             mark()
+        } else if wantsTurn {
+            transport.scheduler.offerTurn(to: self)
         }
     }
 
@@ -135,113 +140,140 @@ extension Connection {
         guard !isClosed else { return }
         if closing == nil || mode == .now { closing = mode }
         if closeReason == nil { closeReason = reason }
+        obstacles.insert(.ending)
         mark()
     }
 
     // MARK: For the scheduler
 
     /// Writes what was enqueued and closes if asked to. May call back into `received` and `channelClosed`.
+    ///
+    /// Usually nothing stands between the output and the socket. Then it is written at once: the way through the
+    /// channel costs as much as the system call, and while receivers answer as fast as they are written to, every
+    /// microsecond between two writes wakes another of them. What the socket doesn't take, and errors, are left to the
+    /// channel.
     func performOutput() {
         isMarked = false
+        guard obstacles.isEmpty else { return performOutputWithCare() }
+        let count = output.readableBytes
+        guard count > 0 else { return }
+        let sent = output.withUnsafeReadableBytes { bytes in
+            send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        guard sent == count, output.capacity <= Self.largestKeptOutput else {
+            return afterPartialWrite(sent: sent, of: count)
+        }
+        passedBytes &+= UInt64(truncatingIfNeeded: count)
+        output.moveReaderIndex(to: 0)
+        output.moveWriterIndex(to: 0)
+    }
+
+    private func afterPartialWrite(sent: Int, of count: Int) {
+        if sent > 0 {
+            passedBytes &+= UInt64(truncatingIfNeeded: sent)
+            output.moveReaderIndex(forwardBy: sent)
+        }
+        guard sent < count, let context else { return releaseOutput() }
+        passOutput(to: context)
+    }
+
+    private func performOutputWithCare() {
         guard !isClosed, let context else {
             dropOutput()
             return
         }
         if closing == .now {
             dropOutput()
-            guard !isCloseStarted || isTLS else { return }
+            guard !isCloseStarted else { return }
             isCloseStarted = true
             if isTLS { context.triggerUserOutboundEvent(TLSAbort(), promise: nil) }
             context.close(mode: .all, promise: nil)
             return
         }
-        write(context)
-        if closing == .orderly, backlogBytes == 0, !isCloseStarted, !isClosed {
-            isCloseStarted = true
+        if obstacles.isDisjoint(with: .congestion) {
+            passOutput(to: context)
+        } else {
+            moveToBacklog()
+            passBacklog(to: context)
+        }
+        if closing == .orderly, backlog.isEmpty, !isOrderlyCloseStarted, !isClosed {
+            isOrderlyCloseStarted = true
             closeOrderly(context)
         }
     }
 
-    private func write(_ context: ChannelHandlerContext) {
-        if backlogBytes == 0, isWritable {
-            guard pendingOutput > 0 else { return releaseOutput() }
-            transport.counters.bytesOut &+= UInt64(pendingOutput)
-            pendingOutput = 0
-            if pieces.isEmpty {
-                if !isTLS, channelBytes == 0, let descriptor { writeAtOnce(to: descriptor) }
-                guard output.readableBytes > 0 else { return releaseOutput() }
-                var buffer = ByteBuffer()
-                swap(&buffer, &output)
-                hand(buffer, to: context)
-                context.flush()
-                transport.scheduler.giveBack(&buffer)
-            } else {
-                sealOutput()
-                let all = pieces
-                pieces = []
-                for piece in all { hand(piece, to: context) }
-                context.flush()
-            }
-            return
-        }
-        moveToBacklog()
+    private func passOutput(to context: ChannelHandlerContext) {
+        guard pendingOutput > 0 else { return releaseOutput() }
+        let all = pieces
+        pieces = []
+        piecesBytes = 0
+        obstacles.remove(.pieces)
+        for piece in all { hand(piece, to: context) }
+        if output.readableBytes > 0 { hand(ByteBuffer(bytes: output.readableBytesView), to: context) }
+        releaseOutput()
+        context.flush()
+    }
+
+    private func passBacklog(to context: ChannelHandlerContext) {
         // The channel may take all it is given and ask for more; what it says is looked at after each flush.
-        while let first = backlog.first, isWritable, !isClosed {
-            var next: ByteBuffer? = first
-            while let piece = next, isWritable {
-                _ = backlog.popFirst()
+        while !backlog.isEmpty, !obstacles.contains(.unwritable), !isClosed {
+            while !obstacles.contains(.unwritable), let piece = backlog.popFirst() {
                 backlogBytes &-= piece.readableBytes
-                transport.counters.bytesOut &+= UInt64(piece.readableBytes)
+                passedBytes &-= UInt64(truncatingIfNeeded: piece.readableBytes)
                 hand(piece, to: context)
-                next = backlog.first
             }
             context.flush()
         }
-        if backlog.isEmpty, !isClosed {
-            backlog = CircularBuffer(initialCapacity: 0)
-            if wantsTurn, isWritable { transport.scheduler.offerTurn(to: self) }
-        }
+        guard backlog.isEmpty, !isClosed else { return }
+        backlog = CircularBuffer(initialCapacity: 0)
+        obstacles.remove(.backlog)
+        if wantsTurn, !isCongested { transport.scheduler.offerTurn(to: self) }
     }
 
-    /// The way through the channel costs as much as the system call, and most writes need none of what it does. What
-    /// the socket does not take, and any error, is left to the channel.
-    private func writeAtOnce(to descriptor: CInt) {
-        let sent = output.withUnsafeReadableBytes { bytes in
-            send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-        }
-        if sent > 0 { output.moveReaderIndex(forwardBy: sent) }
-    }
-
-    private func hand(_ bytes: ByteBuffer, to context: ChannelHandlerContext) {
-        guard !isTLS else { return context.write(NIOAny(bytes), promise: nil) }
-        let count = bytes.readableBytes
-        channelBytes &+= count
-        let written = context.eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        written.futureResult.whenComplete { _ in bound.value.channelBytes &-= count }
-        context.write(NIOAny(bytes), promise: written)
-    }
-
-    func becameActive() {
-        guard let context else { return }
-        descriptor = try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { $0 }
-    }
-
-    /// What waits longer than this turn is the connection's own: exact copies, not the loop's large buffers.
+    /// What waits longer than this turn is the connection's own: exact copies, not the loop's buffers.
     private func moveToBacklog() {
+        guard pendingOutput > 0 else { return releaseOutput() }
+        let size = pendingOutput
         for piece in pieces { backlog.append(piece) }
         pieces = []
-        if output.readableBytes > 0 {
-            backlog.append(ByteBuffer(bytes: output.readableBytesView))
-        }
-        backlogBytes &+= pendingOutput
-        pendingOutput = 0
+        piecesBytes = 0
+        if output.readableBytes > 0 { backlog.append(ByteBuffer(bytes: output.readableBytesView)) }
+        backlogBytes &+= size
+        passedBytes &+= UInt64(truncatingIfNeeded: size)
+        obstacles.remove(.pieces)
+        obstacles.insert(.backlog)
         releaseOutput()
     }
 
-    private func releaseOutput() {
+    private func hand(_ bytes: ByteBuffer, to context: ChannelHandlerContext) {
+        let count = bytes.readableBytes
+        passedBytes &+= UInt64(truncatingIfNeeded: count)
+        guard !isTLS else { return context.write(NIOAny(bytes), promise: nil) }
+        channelBytes &+= count
+        obstacles.insert(.channelHoldsBytes)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.channelHasWritten(count) }
+        context.write(NIOAny(bytes), promise: written)
+    }
+
+    private func channelHasWritten(_ count: Int) {
+        channelBytes &-= count
+        if channelBytes == 0 { obstacles.remove(.channelHoldsBytes) }
+    }
+
+    func becameActive() {
+        let socket = try? context?.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
+        guard let socket else { return }
+        descriptor = socket
+        obstacles.remove(.noSocket)
+    }
+
+    /// Gives the buffer back to the loop; nothing in it is needed any more.
+    func releaseOutput() {
+        guard output.capacity > 0 else { return }
         var buffer = ByteBuffer()
         swap(&buffer, &output)
         transport.scheduler.giveBack(&buffer)
@@ -250,9 +282,10 @@ extension Connection {
     func dropOutput() {
         backlog = CircularBuffer(initialCapacity: 0)
         backlogBytes = 0
-        pendingOutput = 0
         pieces = []
+        piecesBytes = 0
         wantsTurn = false
+        obstacles.subtract([.pieces, .backlog])
         releaseOutput()
     }
 

@@ -15,7 +15,9 @@ package final class Connection {
     package let isOutbound: Bool
     /// Names this connection in logs.
     package let number: UInt64
-    package internal(set) var isTLS = false
+    package internal(set) var isTLS = false {
+        didSet { if isTLS { obstacles.insert(.tls) } }
+    }
     /// The peer's own certificate in DER; nil without TLS or when it presented none.
     package internal(set) var peerCertificate: [UInt8]?
 
@@ -29,30 +31,52 @@ package final class Connection {
     private var parser: PartParser
     /// Bytes the parser could not judge yet; a copy, never a slice of what was read.
     private var held: ByteBuffer?
+    /// The parser has seen nothing of the next message yet.
+    private var isBetweenMessages = true
     private var skipped: Skipped?
     private var isReadPaused = false
 
     // Output; only Connection+Output.swift and the scheduler touch these.
     var context: ChannelHandlerContext?
+    /// What stands between what is enqueued and the socket.
+    var obstacles = Obstacles.noSocket
+    /// The socket, for writing to it at once while there are no obstacles.
+    var descriptor: CInt = -1
     var output = ByteBuffer()
+    /// Enqueued by reference, before `output`.
     var pieces: [ByteBuffer] = []
-    /// What the channel last said; asking it costs more than all else in a delivery.
-    var isWritable = true
+    var piecesBytes = 0
+    /// What the channel takes no more of.
     var backlog = CircularBuffer<ByteBuffer>(initialCapacity: 0)
     var backlogBytes = 0
-    var pendingOutput = 0
-    /// The socket, for writing to it at once while the channel holds nothing back.
-    var descriptor: CInt?
     /// Octets handed to the channel that the socket has not taken yet; not counted with TLS.
     var channelBytes = 0
+    /// Octets that were written, handed on or put into the backlog.
+    var passedBytes: UInt64 = 0
     var isMarked = false
+    /// `output` was used since the scheduler last looked for buffers that nobody uses.
+    var isOutputInUse = false
+    var isHolder = false
     var wantsTurn = false
     var closing: ClosingMode?
+    var isOrderlyCloseStarted = false
     var isCloseStarted = false
     var isClosed = false
     var closeReason: CloseReason?
-    /// Octets enqueued since the connection was made.
-    package internal(set) var enqueuedBytes: UInt64 = 0
+
+    struct Obstacles: OptionSet {
+        let rawValue: UInt8
+
+        static let noSocket = Obstacles(rawValue: 1)
+        static let tls = Obstacles(rawValue: 2)
+        static let channelHoldsBytes = Obstacles(rawValue: 4)
+        static let backlog = Obstacles(rawValue: 8)
+        static let unwritable = Obstacles(rawValue: 16)
+        static let pieces = Obstacles(rawValue: 32)
+        static let ending = Obstacles(rawValue: 64)
+
+        static let congestion: Obstacles = [.backlog, .unwritable]
+    }
 
     init(
         transport: TransportLoop, remoteAddress: SocketAddress?, localAddress: SocketAddress?, isOutbound: Bool,
@@ -147,15 +171,17 @@ package final class Connection {
 
     private func split(_ buffer: inout ByteBuffer) {
         while isOpen {
-            if parser.isAtMessageStart {
+            if isBetweenMessages {
                 if buffer.readableBytes == 0 { return }
                 if let owner {
                     owner.rawRead(&buffer, from: self)
                     if buffer.readableBytes == 0 || !isOpen { return }
                 }
+                isBetweenMessages = false
             }
             do throws(WireError) {
                 guard let part = try parser.next(&buffer) else { return }
+                if case .end = part { isBetweenMessages = true }
                 take(part)
             } catch {
                 transport.counters.garbage &+= 1
@@ -231,6 +257,7 @@ package final class Connection {
     func channelClosed() {
         guard !isClosed else { return }
         isClosed = true
+        obstacles.insert(.ending)
         context = nil
         let reason = closeReason ?? .peerClosed
         held = nil

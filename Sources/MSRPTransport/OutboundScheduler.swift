@@ -6,11 +6,12 @@ import NIOCore
 ///   a timer) ends in `flush`.
 /// - A write may call back at once into the same channel's read and inactive. Those callbacks mark further
 ///   connections, which the running flush still reaches; a flush within a flush does nothing.
-/// - Output buffers belong to the loop: a connection holds one from its first enqueue until the flush.
+/// - Output buffers belong to the loop: a connection holds one from its first enqueue until it is idle for a tick.
 package final class OutboundScheduler {
     /// Buffers that grew beyond this are not kept.
     static let largestPooledBuffer = 256 * 1024
     static let mostPooledBuffers = 1024
+    static let mostPooledBytes = 4 * 1024 * 1024
     static let bufferCapacity = 2048
 
     private let eventLoop: any EventLoop
@@ -18,6 +19,8 @@ package final class OutboundScheduler {
     private var offered: [Connection] = []
     private var pool: [ByteBuffer] = []
     private var pooledBytes = 0
+    /// Connections that hold a buffer, or did lately.
+    private var holders: [Connection] = []
     private var isFlushing = false
     private var isTurnScheduled = false
 
@@ -60,19 +63,40 @@ package final class OutboundScheduler {
         isFlushing = false
     }
 
+    /// Takes the buffers of connections that have been quiet since the last call.
+    func collectBuffers() {
+        holders.removeAll { connection in
+            if connection.isOutputInUse || connection.output.readableBytes > 0 {
+                connection.isOutputInUse = false
+                return false
+            }
+            connection.releaseOutput()
+            connection.isHolder = false
+            return true
+        }
+        if holders.isEmpty {
+            holders = []
+            pool = []
+            pooledBytes = 0
+        }
+    }
+
     // MARK: Buffers
 
-    func takeBuffer() -> ByteBuffer {
+    func takeBuffer(for connection: Connection) -> ByteBuffer {
+        if !connection.isHolder {
+            connection.isHolder = true
+            holders.append(connection)
+        }
         guard let buffer = pool.popLast() else { return ByteBufferAllocator().buffer(capacity: Self.bufferCapacity) }
         pooledBytes &-= buffer.capacity
         return buffer
     }
 
-    /// Takes a buffer back when its bytes were handed to the channel. If the channel still holds them, clearing
-    /// moves this one to new storage.
+    /// Takes an empty buffer back, or one whose bytes are not needed any more.
     func giveBack(_ buffer: inout ByteBuffer) {
         guard buffer.capacity > 0, buffer.capacity <= Self.largestPooledBuffer, pool.count < Self.mostPooledBuffers,
-            pooledBytes < Self.largestPooledBuffer * 16
+            pooledBytes < Self.mostPooledBytes
         else { return }
         buffer.clear()
         pooledBytes &+= buffer.capacity

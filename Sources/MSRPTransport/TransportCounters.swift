@@ -15,7 +15,6 @@ package struct TransportCounters: Sendable, Equatable {
     package var tlsFailures: UInt64 = 0
     package var sessions = 0
     package var bytesIn: UInt64 = 0
-    package var bytesOut: UInt64 = 0
 
     package init() {}
 }

@@ -11,15 +11,18 @@ package struct TransportConfiguration: Sendable {
     package var serverTLS: TLSContext?
     /// Nil: no TLS connection can be opened.
     package var clientTLS: TLSContext?
+    /// Whether the certificate of a peer we connect to at its word must be good for its name.
+    package var verifiesPeers: Bool
 
     package init(
         limits: TransportLimits = TransportLimits(), egress: EgressPolicy? = nil, serverTLS: TLSContext? = nil,
-        clientTLS: TLSContext? = nil
+        clientTLS: TLSContext? = nil, verifiesPeers: Bool = false
     ) {
         self.limits = limits
         self.egress = egress
         self.serverTLS = serverTLS
         self.clientTLS = clientTLS
+        self.verifiesPeers = verifiesPeers
     }
 }
 

@@ -28,6 +28,7 @@ package final class TransportLoop {
 
     let serverTLS: TLSContext?
     let clientTLS: TLSContext?
+    let verifiesPeers: Bool
     let tlsScratch = TLSScratch()
     package private(set) lazy var connector = Connector(transport: self)
 
@@ -49,6 +50,7 @@ package final class TransportLoop {
         limits = configuration.limits
         serverTLS = configuration.serverTLS
         clientTLS = configuration.clientTLS
+        verifiesPeers = configuration.verifiesPeers
         egress = configuration.egress ?? .public
         hasStandardEgress = configuration.egress == nil
         sessions = SessionTable(limit: configuration.limits.sessions)
@@ -85,6 +87,7 @@ package final class TransportLoop {
         for (session, owner) in sessions.expire(now: now) { owner.reservationExpired(session) }
         for ticker in tickers { ticker(now) }
         scheduler.flush()
+        scheduler.collectBuffers()
     }
 
     // MARK: Connections

@@ -31,6 +31,8 @@ final class Member {
     private var chat: ChatSessionState
     private var accepted: AcceptedTypes { didSet { noteTerms() } }
     private var session: EndpointSession
+    /// The session's; kept here because asking the session for it copies all of it.
+    private var sendLines: ByteBuffer
     private var waiting: [Fanout] = []
     private var waitingBytes = 0
     /// Octets of messages that go out in chunks and have not been written.
@@ -60,6 +62,7 @@ final class Member {
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
             configuration: room.mixer.sessionConfiguration(format: request.media.format))
+        sendLines = session.sendLines
     }
 
     var snapshot: MemberSnapshot {
@@ -114,6 +117,7 @@ final class Member {
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
             configuration: mixer.sessionConfiguration(format: media.format))
+        sendLines = session.sendLines
         chunkedBytes = 0
     }
 
@@ -128,7 +132,7 @@ final class Member {
 
     private func detach(_ mode: ClosingMode) {
         releaseSession()
-        mixer.noteHeld(-session.heldBytes)
+        forgetHeld()
         guard let connection else { return }
         self.connection = nil
         connection.resumeReading()
@@ -139,6 +143,21 @@ final class Member {
     private func releaseSession() {
         if let sessionID { mixer.transport.sessions.release(sessionID) }
         sessionID = nil
+    }
+
+    /// Octets in reassembly that the mixer counts for this member.
+    private var heldBytes = 0
+
+    private func noteHeld() {
+        let held = session.heldBytes
+        guard held != heldBytes else { return }
+        mixer.noteHeld(held - heldBytes)
+        heldBytes = held
+    }
+
+    private func forgetHeld() {
+        mixer.noteHeld(-heldBytes)
+        heldBytes = 0
     }
 
     // MARK: We connect
@@ -222,10 +241,10 @@ final class Member {
     /// - Returns: false if this is another case.
     @inline(__always)
     func deliverAtOnce(id: UInt64, tail: ByteBuffer, isText: Bool, now: NIODeadline) -> Bool {
-        guard isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, !connection.isCongested,
+        guard isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, connection.flows,
             session.registerShared(id: id, now: now)
         else { return false }
-        connection.enqueueShared(id: id, sendLines: session.sendLines, tail: tail)
+        connection.enqueueShared(id: id, sendLines: sendLines, tail: tail)
         return true
     }
 
@@ -247,7 +266,7 @@ final class Member {
         if form.goesInChunks {
             deliverInChunks(form, size: size, connection: connection, now: now)
         } else if session.registerShared(id: form.id, now: now) {
-            connection.enqueueShared(id: form.id, sendLines: session.sendLines, tail: form.tail)
+            connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.tail)
         } else {
             giveUpSlow()
         }
@@ -343,12 +362,11 @@ final class Member {
             mixer.giveUp(self, cause: .graceExpired)
             return
         }
-        guard let connection, session.outstanding > 0 || session.heldBytes > 0 else { return }
+        guard let connection, session.outstanding > 0 || heldBytes > 0 else { return }
         // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
         if isWatched, connection.isCongested { return }
-        let held = session.heldBytes
         let expired = session.expire(now: now)
-        mixer.noteHeld(session.heldBytes - held)
+        noteHeld()
         guard !expired.timedOut.isEmpty else { return }
         mixer.counters.transactionTimeouts &+= 1
         mixer.logger.info(
@@ -400,14 +418,13 @@ extension Member: SessionOwner {
 
     func part(_ part: Part, from connection: Connection) {
         guard connection === self.connection else { return }
-        let held = session.heldBytes
         if case .body = part {
             session.configuration.maxReassemblyBytes = min(
-                mixer.configuration.reassemblyPerMember, held + mixer.reassemblyBudgetLeft)
+                mixer.configuration.reassemblyPerMember, heldBytes + mixer.reassemblyBudgetLeft)
         }
         let now = mixer.now
         let event = connection.withOutput { session.receive(part, now: now, into: &$0) }
-        mixer.noteHeld(session.heldBytes - held)
+        if case .head = part {} else { noteHeld() }
         if let event {
             take(event, from: connection)
         } else if case .end = part {
@@ -500,7 +517,7 @@ extension Member: SessionOwner {
     func closed(_ connection: Connection, reason: CloseReason) {
         guard connection === self.connection else { return }
         self.connection = nil
-        mixer.noteHeld(-session.heldBytes)
+        forgetHeld()
         if bindMessage != nil {
             bindMessage = nil
             mixer.giveUp(self, cause: .connectFailed)
