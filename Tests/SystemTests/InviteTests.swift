@@ -102,8 +102,11 @@ extension SystemTests {
             try call.ack(answer: answer.text)
             let msrp = try RawMSRPClient(remotePath: call.path, localPath: answer.path)
             #expect(try msrp.bind().status == 200)
-            #expect(try talker.say("welcome") == 200)
-            #expect(try msrp.nextMessage().cpimText == "welcome")
+            #expect(try talker.say("there you are") == 200)
+            var heard = try msrp.nextMessage().cpimText
+            // Where the bind overtakes the ACK, confd does not know yet that the client needs no welcome text.
+            if heard != "there you are" { heard = try msrp.nextMessage().cpimText }
+            #expect(heard == "there you are")
         }
 
         /// The call's ladder: INVITE, 200 again and again, no ACK; the MSRP session ends after `ack_timeout`.
