@@ -92,4 +92,29 @@ struct ConnectorTests {
         #expect(throws: ConnectError.timedOut) { try result.get() }
         try await fixture.end()
     }
+
+    @Test("with verify_peers a peer's certificate must be good for its name (RFC 4975 section 14.4)")
+    func verifiesPeers() async throws {
+        let identity = try SelfSignedCertificate.generate(names: ["127.0.0.1"])
+        var serving = TransportConfiguration()
+        serving.serverTLS = try .server(identities: [identity])
+        let peer = try await TransportFixture(configuration: serving)
+        let destination = Destination(host: "127.0.0.1", port: Int(peer.address.port), isTLS: true)
+
+        for (trust, verifies, isReached) in [
+            (TrustAnchors.none, true, false), (.pem(identity.certificatePEM), true, true), (.none, false, true),
+        ] {
+            var calling = TransportConfiguration(verifiesPeers: verifies)
+            calling.clientTLS = try .client(trust: trust)
+            let fixture = try await TransportFixture(configuration: calling)
+            let result = try await connect(fixture, destination)
+            if isReached {
+                #expect(throws: Never.self) { try result.get() }
+            } else {
+                #expect(throws: ConnectError.tlsFailed) { try result.get() }
+            }
+            try await fixture.end()
+        }
+        try await peer.end()
+    }
 }

@@ -28,7 +28,9 @@ extension Settings {
                 limits: limits, egress: msrp.egress.policy,
                 serverTLS: try TLSContext.server(identities: [certificates.msrp]),
                 clientTLS: try TLSContext.client(
-                    identity: certificates.msrp, trust: msrp.trust.map(TrustAnchors.file) ?? .system))
+                    identity: certificates.msrp,
+                    trust: msrp.verifyPeers ? msrp.trust.map(TrustAnchors.file) ?? .system : .none),
+                verifiesPeers: msrp.verifyPeers)
         } catch {
             throw StartError("[MSRP] certificate: \(error)")
         }
