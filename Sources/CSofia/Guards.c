@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include <dlfcn.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -139,4 +140,22 @@ int sip_response_terminates_dialog(int status, sip_method_t method, int *gracefu
     }
     if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "sip_response_terminates_dialog");
     return original != NULL ? original(status, method, graceful) : 0;
+}
+
+/* Names resolve in the background, through the library's own resolver. But the transport, asked to send to a name that
+ * came in a packet (the Via of a response, say), calls getaddrinfo and waits for it: one packet would stop everything
+ * for seconds. Only addresses pass here once the stack runs. */
+int su_getaddrinfo(const char *node, const char *service, const su_addrinfo_t *hints, su_addrinfo_t **result)
+{
+    typedef int function(const char *, const char *, const su_addrinfo_t *, su_addrinfo_t **);
+    static function *original;
+    if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "su_getaddrinfo");
+    if (original == NULL) return EAI_FAIL;
+    if (node == NULL || cs_is_starting()) return original(node, service, hints, result);
+    su_addrinfo_t numeric = {0};
+    if (hints != NULL) numeric = *hints;
+    numeric.ai_flags |= AI_NUMERICHOST;
+    int const failure = original(node, service, &numeric, result);
+    if (failure != 0) cs_count_refusal();
+    return failure;
 }

@@ -128,6 +128,7 @@ static void note_endpoints(cs_stack *stack, nta_incoming_t *irq, msg_t *message,
                 if (strcmp(stack->bound[index].host, listener->tpn_host) == 0) break;
             }
         }
+        cs_connection_is_used(stack, tport);
         tport_unref(tport);
     }
     su_sockaddr_t address[1];

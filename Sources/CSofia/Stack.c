@@ -48,6 +48,8 @@ static void set_log_level(int level)
 typedef int add_transport_function(nta_agent_t *, url_string_t const *, tag_type_t, tag_value_t, ...);
 static __thread cs_stack *starting;
 
+bool cs_is_starting(void) { return starting != NULL; }
+
 static int add_listener(cs_stack *stack, nta_agent_t *agent, size_t index, add_transport_function *add)
 {
     static char const *const names[] = {"udp", "tcp", "tls"};
@@ -74,6 +76,9 @@ static int add_listener(cs_stack *stack, nta_agent_t *agent, size_t index, add_t
                            TAG_IF(directory != NULL, TPTAG_CERTIFICATE(directory)),
                            TPTAG_PONG2PING(1),
                            TPTAG_QUEUESIZE(256),
+                           /* The kernel takes what it allows: a burst of calls must fit. */
+                           TPTAG_UDP_RMEM(4 * 1024 * 1024),
+                           TPTAG_UDP_WMEM(4 * 1024 * 1024),
                            TAG_END());
     tport_t *opened = NULL;
     for (tport_t *tport = tport_primaries(nta_agent_tports(agent)); tport != NULL; tport = tport_next(tport)) {

@@ -25,6 +25,7 @@ struct cs_magic;
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/sip_util.h>
+#include <sofia-sip/su_addrinfo.h>
 #include <sofia-sip/su_log.h>
 #include <sofia-sip/su_tag_io.h>
 #include <sofia-sip/su_tagarg.h>
@@ -93,6 +94,7 @@ struct cs_stack {
     char failure[160];
     uint64_t last_id;
     unsigned calls;
+    unsigned connections;
     unsigned pending;
     bool shutting_down, stopped, shut_down_cleanly;
     su_timer_t *shutdown_timer;
@@ -127,6 +129,8 @@ static inline sip_payload_t *cs_fill_payload(sip_payload_t payload[1], const cs_
 
 /* The stack of the calling thread. */
 cs_stack *cs_current_stack(void);
+/* Whether the calling thread opens its stack just now. */
+bool cs_is_starting(void);
 
 /* Guards.c */
 void cs_install_guards(void);
@@ -136,6 +140,9 @@ void cs_count_refusal(void);
 /* Requests.c */
 void cs_transaction_link(cs_stack *stack, cs_transaction *transaction);
 void cs_transactions_drop(cs_stack *stack);
+
+/* Connections.c */
+void cs_connection_is_used(cs_stack *stack, tport_t *connection);
 
 /* Messages.c */
 void cs_describe(cs_stack *stack, sip_t const *sip, cs_message *message);

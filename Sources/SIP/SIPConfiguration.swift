@@ -24,6 +24,12 @@ package struct SIPConfiguration: Sendable {
     /// How many calls may exist at a time; more INVITEs are answered 503.
     package var maximumCalls = 50_000
 
+    /// How many stream connections may be open at a time; more are closed at once.
+    package var maximumConnections = 10_000
+    /// How long a connection may be silent before its first request, and how long a message may take to arrive.
+    package var silentConnectionLife = Duration.seconds(30)
+    /// How long a connection may be idle; well above the session timer's interval.
+    package var idleConnectionLife = Duration.seconds(7200)
     /// Timer T1 in milliseconds: the estimate of the round trip that retransmissions start from (RFC 3261 section
     /// 17.1.1.1).
     package var retransmissionInterval = 500

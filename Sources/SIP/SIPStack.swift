@@ -102,9 +102,7 @@ package actor SIPStack {
     @discardableResult
     package func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> SIPTimer {
         lastTimer += 1
-        let (seconds, attoseconds) = delay.components
-        let milliseconds = max(0, min(seconds, 2_000_000)) * 1000 + max(0, attoseconds / 1_000_000_000_000_000)
-        if let stack, let timer = cs_timer_start(stack, lastTimer, UInt32(clamping: milliseconds)) {
+        if let stack, let timer = cs_timer_start(stack, lastTimer, delay.milliseconds) {
             timers[lastTimer] = (timer, action)
         }
         return SIPTimer(id: lastTimer)

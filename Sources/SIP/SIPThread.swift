@@ -63,6 +63,9 @@ private final class Bridge {
         c.maximum_message_size = UInt32(clamping: configuration.maximumMessageSize)
         c.maximum_pending = UInt32(clamping: configuration.maximumPendingTransactions)
         c.maximum_calls = UInt32(clamping: configuration.maximumCalls)
+        c.maximum_connections = UInt32(clamping: configuration.maximumConnections)
+        c.silent_connection_life = configuration.silentConnectionLife.milliseconds
+        c.idle_connection_life = configuration.idleConnectionLife.milliseconds
         c.t1 = UInt32(clamping: configuration.retransmissionInterval)
         c.t1x64 = UInt32(clamping: configuration.transactionTimeout)
         c.log_level = logger.logLevel <= .trace ? 9 : logger.logLevel <= .debug ? 3 : 1
@@ -152,5 +155,14 @@ extension cs_endpoint {
         withUnsafeMutableBytes(of: &host) { bytes in
             for (index, octet) in name.utf8.prefix(bytes.count - 1).enumerated() { bytes[index] = octet }
         }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, within what C takes.
+    var milliseconds: UInt32 {
+        let (seconds, attoseconds) = components
+        return UInt32(
+            clamping: max(0, min(seconds, 4_000_000)) * 1000 + max(0, attoseconds / 1_000_000_000_000_000))
     }
 }

@@ -9,7 +9,9 @@ final class Application: SIPHandler {
 
     private struct State {
         var events: [SIPEvent] = []
-        var waiters: [(condition: @Sendable ([SIPEvent]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiters:
+            [(id: UInt64, condition: @Sendable ([SIPEvent]) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
+                []
         var react: @Sendable (isolated SIPStack, SIPEvent) -> Void = Application.answerEverything
     }
 
@@ -60,17 +62,31 @@ final class Application: SIPHandler {
     /// The events' names in order.
     var names: [String] { events.map(\.name) }
 
-    /// Waits until an event of that name has come (`count` times).
+    /// Waits until an event of that name has come (`count` times), or ten seconds: the expectation behind it then tells.
     func wait(for name: String, count: Int = 1) async {
         let condition: @Sendable ([SIPEvent]) -> Bool = { $0.count { $0.name == name } >= count }
+        let id = UInt64.random(in: 0 ... .max)
         await withCheckedContinuation { continuation in
             let ready = state.withLock { state in
                 if condition(state.events) { return true }
-                state.waiters.append((condition, continuation))
+                state.waiters.append((id, condition, continuation))
                 return false
             }
-            if ready { continuation.resume() }
+            if ready { return continuation.resume() }
+            Task { [weak self] in
+                try? await Task.sleep(for: .seconds(10))
+                self?.giveUp(id)
+            }
         }
+    }
+
+    private func giveUp(_ id: UInt64) {
+        let late = state.withLock { state in
+            let late = state.waiters.filter { $0.id == id }
+            state.waiters.removeAll { $0.id == id }
+            return late
+        }
+        for waiter in late { waiter.continuation.resume() }
     }
 
     /// 200 to everything, with an SDP answer to an INVITE and to an UPDATE with a body.

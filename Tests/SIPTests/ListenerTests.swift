@@ -63,9 +63,50 @@ import Testing
         try alice.call()
         let begin = ContinuousClock.now
         await application.stack.shutdown()
-        #expect(ContinuousClock.now - begin < .seconds(5))
+        #expect(ContinuousClock.now - begin < .seconds(20))
         #expect(application.events.last?.ending == .shutDown)
         let second = try await Application.start(listeners)
         await second.stack.shutdown()
+    }
+
+    @Test("connections that are silent, stuck in a message, or closed by their peer do not stay")
+    func deadConnections() async throws {
+        let application = try await Application.start([Endpoint(transport: .tcp, host: "127.0.0.1", port: 0)]) {
+            $0.silentConnectionLife = .milliseconds(300)
+        }
+        let listener = application.stack.listeners[0]
+        let silent = try Peer(listener)
+        let stuck = try Peer(listener)
+        stuck.send(Array("OPTIONS sip:a@b SIP/2.0\r\nVia: ".utf8))
+        let garbage = try Peer(listener)
+        garbage.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+        let used = try Caller(listener)
+        used.send("OPTIONS")
+        #expect(used.peer.receiveFinal()?.status == 200)
+        let halfClosed = try Caller(listener)
+        halfClosed.send("OPTIONS")
+        #expect(halfClosed.peer.receiveFinal()?.status == 200)
+        shutdown(halfClosed.peer.descriptor, Int32(SHUT_WR))
+        for peer in [silent, stuck, garbage, halfClosed.peer] { #expect(peer.waitForEnd(milliseconds: 10_000)) }
+        used.send("OPTIONS")
+        #expect(used.peer.receiveFinal()?.status == 200)
+        await application.stack.shutdown()
+    }
+
+    @Test("more connections than allowed are closed at once")
+    func connectionLimit() async throws {
+        let application = try await Application.start([Endpoint(transport: .tcp, host: "127.0.0.1", port: 0)]) {
+            $0.maximumConnections = 2
+        }
+        let listener = application.stack.listeners[0]
+        let callers = try (0..<2).map { _ in try Caller(listener) }
+        for caller in callers {
+            caller.send("OPTIONS")
+            #expect(caller.peer.receiveFinal()?.status == 200)
+        }
+        #expect(try Peer(listener).waitForEnd(milliseconds: 3000))
+        callers[0].send("OPTIONS")
+        #expect(callers[0].peer.receiveFinal()?.status == 200)
+        await application.stack.shutdown()
     }
 }

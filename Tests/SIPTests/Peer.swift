@@ -126,6 +126,18 @@ final class Peer {
         return count >= 0 ? Array(buffer[..<count]) : nil
     }
 
+    /// Whether the other side closes the connection in time.
+    func waitForEnd(milliseconds: Int) -> Bool {
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
+        while true {
+            let left = Int((end - ContinuousClock.now) / .milliseconds(1))
+            var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard left > 0, Glibc.poll(&poll, 1, Int32(left)) > 0 else { return false }
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            if recv(descriptor, &buffer, buffer.count, 0) <= 0 { return true }
+        }
+    }
+
     /// The next message that satisfies `condition`; others are skipped.
     func receive(milliseconds: Int = 3000, where condition: (Message) -> Bool) -> Message? {
         let end = ContinuousClock.now + .milliseconds(milliseconds)

@@ -99,6 +99,9 @@ typedef struct {
     unsigned maximum_message_size;
     unsigned maximum_pending;
     unsigned maximum_calls;
+    unsigned maximum_connections;
+    unsigned silent_connection_life; /* ms until the first request, and for each message to arrive */
+    unsigned idle_connection_life;   /* ms */
     unsigned t1;         /* ms, RFC 3261 timer T1 */
     unsigned t1x64;      /* ms, 64*T1 */
     int log_level;       /* Sofia's, 0...9 */
