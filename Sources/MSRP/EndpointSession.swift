@@ -100,13 +100,13 @@ package struct EndpointSession: Sendable {
     }
 
     package let localPath: Path
-    package let remotePath: Path
+    package private(set) var remotePath: Path
     package var configuration: Configuration
     /// ` SEND CRLF To-Path... CRLF From-Path... CRLF`, for `Frame.writeSharedHead`.
-    package let sendLines: ByteBuffer
+    package private(set) var sendLines: ByteBuffer
 
     /// `To-Path... CRLF From-Path... CRLF` of our requests.
-    let pathLines: ByteBuffer
+    private(set) var pathLines: ByteBuffer
     /// `localPath` as written in our answers.
     let localPathText: ByteBuffer
     var ids: IDGenerator
@@ -131,10 +131,21 @@ package struct EndpointSession: Sendable {
         self.ids = ids
         localPathText = ByteBuffer(string: localPath.description)
         pathLines = Frame.pathLines(to: remotePath, from: localPath)
+        sendLines = Self.sendLines(pathLines)
+    }
+
+    /// From now on requests of ours go by another path: a peer may connect before the answer that names its path.
+    package mutating func redirect(to remotePath: Path) {
+        self.remotePath = remotePath
+        pathLines = Frame.pathLines(to: remotePath, from: localPath)
+        sendLines = Self.sendLines(pathLines)
+    }
+
+    private static func sendLines(_ pathLines: ByteBuffer) -> ByteBuffer {
         var lines = ByteBuffer()
         lines.write(" SEND\r\n")
         lines.writeImmutableBuffer(pathLines)
-        sendLines = lines
+        return lines
     }
 
     /// Requests without an answer.

@@ -43,6 +43,8 @@ final class Member {
     private var graceDeadline: NIODeadline?
     private var lastRemote: IPAddress?
     private var bindMessage: MessageID?
+    /// The peer has had an answer to a request on this connection.
+    private var isAnswered = false
     private var wasWelcomed = false
 
     var mixer: Mixer { room.mixer }
@@ -91,6 +93,11 @@ final class Member {
         accepted = AcceptedTypes(media.acceptedWrappedTypes)
         session.configuration = mixer.sessionConfiguration(format: media.format)
         if isNewPath, connection == nil { replaceSession(localPath: localPath, remotePath: remotePath) }
+        if isNewPath, connection != nil {
+            session.redirect(to: remotePath)
+            sendLines = session.sendLines
+            activateWhenBound()
+        }
         connectIfAsked()
     }
 
@@ -107,6 +114,9 @@ final class Member {
         replaceSession(localPath: localPath, remotePath: remotePath)
         phase = .binding
         graceDeadline = nil
+        // What was under way for the old session comes to nothing.
+        isConnecting = false
+        bindMessage = nil
         if wasActive, isJoined { mixer.emit(.mediaLost(snapshot)) }
         connectIfAsked()
     }
@@ -172,8 +182,10 @@ final class Member {
             signallingSource: request.signallingSource.flatMap { IPAddress($0) })
         let expected = sessionID
         mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
+            // Unless another session has taken its place, and connects for itself.
+            guard sessionID == expected else { return }
             isConnecting = false
-            guard case .failure(let error) = result, phase != .gone, sessionID == expected else { return }
+            guard case .failure(let error) = result, phase != .gone else { return }
             mixer.logger.info(
                 "cannot connect to a participant",
                 metadata: ["room": "\(room.address)", "member": "\(id)", "error": "\(error)"])
@@ -400,6 +412,7 @@ extension Member: SessionOwner {
         }
         if phase == .lost, let path = Path(media.path) { replaceSession(localPath: localPath, remotePath: path) }
         self.connection = connection
+        isAnswered = false
         lastRemote = connection.remoteIP
         if head == nil { sendBind(connection) }
     }
@@ -491,7 +504,13 @@ extension Member: SessionOwner {
 
     /// A request of the peer was answered: if it was the first one, the session is bound now.
     private func peerBound() {
-        if bindMessage == nil { activate() }
+        isAnswered = true
+        activateWhenBound()
+    }
+
+    /// Who connects before the answer to our offer has come is bound, but its path is not known yet.
+    private func activateWhenBound() {
+        if isAnswered, bindMessage == nil, !media.path.isEmpty { activate() }
     }
 
     /// What became of our empty SEND.
