@@ -8,9 +8,9 @@ extension Focus {
         switch request.method {
         case "OPTIONS": options(transaction, request, call: call)
         case let method where Capabilities.knownMethods.contains(method):
-            reject(transaction, .methodNotAllowed, metadata: metadata(request))
+            reject(transaction, .methodNotAllowed, metadata: metadata(request), level: .debug)
         default:
-            reject(transaction, .unknownMethod, metadata: metadata(request))
+            reject(transaction, .unknownMethod, metadata: metadata(request), level: .debug)
         }
     }
 
@@ -21,8 +21,8 @@ extension Focus {
             return answerOptions(transaction, contact: contacts.value(for: dialog.room, request: request))
         }
         switch resolver.resolve(request.requestURI, local: request.local.host) {
-        case .unsupportedScheme: reject(transaction, .unsupportedScheme, metadata: metadata(request))
-        case .notFound: reject(transaction, .notFound, metadata: metadata(request))
+        case .unsupportedScheme: reject(transaction, .unsupportedScheme, metadata: metadata(request), level: .debug)
+        case .notFound: reject(transaction, .notFound, metadata: metadata(request), level: .debug)
         case .server: answerOptions(transaction, contact: contacts.value(for: nil, request: request))
         case .room(let room):
             let contact = contacts.value(for: room, request: request)
@@ -32,7 +32,7 @@ extension Focus {
                 if await mixer.roomExists(room) {
                     answerOptions(transaction, contact: contact)
                 } else {
-                    reject(transaction, .notFound, metadata: metadata)
+                    reject(transaction, .notFound, metadata: metadata, level: .debug)
                 }
             }
         }

@@ -171,9 +171,13 @@ package actor Focus: SIPHandler {
 
     // MARK: Answering
 
-    func reject(_ transaction: Transaction, _ rejection: Rejection, metadata: Logger.Metadata) {
-        logger.info(
-            "refused", metadata: metadata.merging(["status": "\(rejection.status)", "why": "\(rejection.why)"]) { $1 })
+    /// - Parameter level: what anybody may send at any rate is not worth a line each.
+    func reject(
+        _ transaction: Transaction, _ rejection: Rejection, metadata: Logger.Metadata, level: Logger.Level = .info
+    ) {
+        logger.log(
+            level: level, "refused",
+            metadata: metadata.merging(["status": "\(rejection.status)", "why": "\(rejection.why)"]) { $1 })
         signalling.respond(
             to: transaction, status: rejection.status, phrase: nil, contact: nil, headers: rejection.headers, body: nil)
     }

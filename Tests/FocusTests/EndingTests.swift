@@ -184,6 +184,22 @@ struct EndingTests {
         await done
     }
 
+    @Test("shutdown refuses an INVITE the mixer is asked about, and gives its session back")
+    func shutdownWhileJoining() async throws {
+        let bench = Bench()
+        bench.mixer.hold()
+        let call = Call(id: 5)
+        await bench.focus.handle(.invite(call, bench.nextTransaction(), .invite()))
+        guard case .reserve = await bench.next() else { throw TestFailure() }
+        let focus = bench.focus
+        async let done: Void = focus.shutdown()
+        guard case .hangUp(call, _) = await bench.next() else { throw TestFailure() }
+        await bench.focus.handle(.ended(call, .rejected(status: 480)))
+        bench.mixer.goOn()
+        #expect(await bench.next() == .leave(MemberID(number: 1), .notCompleted))
+        await done
+    }
+
     @Test("shutdown waits no longer than its limit")
     func shutdownLimit() async throws {
         let bench = Bench()
