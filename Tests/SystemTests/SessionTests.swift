@@ -17,7 +17,7 @@ extension SystemTests {
             #expect(try bob.hears() == "still here")
         }
 
-        @Test("an unknown session gets 481 (RFC 4975 section 10.5)")
+        @Test("an unknown session gets 481 (RFC 4975 section 10.8)")
         func unknownSession() throws {
             let confd = try ConfdProcess()
             let client = try RawMSRPClient(
@@ -52,7 +52,7 @@ extension SystemTests {
             #expect(try alice.say("still here") == 200)
         }
 
-        @Test("a message above max_message_size gets 413 (RFC 4975 section 10.4)")
+        @Test("a message above max_message_size gets 413 (RFC 4975 section 10.5)")
         func tooLarge() throws {
             let confd = try ConfdProcess(["MSRP": ["max_message_size": "64 KiB"]])
             let alice = try Participant("alice", in: "sip:large@127.0.0.1", of: confd)
@@ -170,6 +170,100 @@ extension SystemTests {
             #expect(bind["From-Path"] == call.path)
             #expect(try talker.say("we came to you") == 200)
             #expect(try msrp.nextMessage().cpimText == "we came to you")
+        }
+
+        @Test("a fingerprint in the offer must be the certificate's (RFC 8122 section 5, RFC 4975 section 14.4)")
+        func fingerprint() throws {
+            let confd = try ConfdProcess()
+            let mine = try ClientIdentity()
+            let other = try ClientIdentity()
+            for presented in [mine, other] {
+                let sip = try RawSIPClient(.udp, to: confd, user: "secured")
+                var offer = Offer(tls: true)
+                offer.chatroom = ""
+                offer.extra = "a=fingerprint:\(mine.fingerprint)\r\n"
+                let call = try sip.invite("sip:secure@127.0.0.1", offer: offer.text)
+                #expect(call.response.attributes("fingerprint").count >= 1)
+                try call.ack()
+                let msrp = try RawMSRPClient(remotePath: call.path, localPath: offer.path, identity: presented.pem)
+                if presented.fingerprint == mine.fingerprint {
+                    #expect(try msrp.bind().status == 200)
+                } else {
+                    _ = try? msrp.stream.send(msrp.sendBytes(id: msrp.newID(), body: nil))
+                    #expect(try msrp.stream.closes(within: 5))
+                    try call.awaitBye()
+                }
+            }
+        }
+
+        @Test("a client with a certificate and no fingerprint, and one without any, are let in")
+        func certificateIsNotRequired() throws {
+            let confd = try ConfdProcess()
+            for identity in [try ClientIdentity().pem, nil] {
+                let sip = try RawSIPClient(.udp, to: confd, user: "anyone")
+                let offer = Offer(tls: true)
+                let call = try sip.invite("sip:open@127.0.0.1", offer: offer.text)
+                try call.ack()
+                let msrp = try RawMSRPClient(remotePath: call.path, localPath: offer.path, identity: identity)
+                #expect(try msrp.bind().status == 200)
+            }
+        }
+
+        @Test("TLS asked for is TLS: plain bytes on such a session are refused")
+        func plainOnSecureSession() throws {
+            let confd = try ConfdProcess()
+            let sip = try RawSIPClient(.udp, to: confd, user: "careless")
+            let offer = Offer(tls: true)
+            let call = try sip.invite("sip:secure@127.0.0.1", offer: offer.text)
+            try call.ack()
+            let address = try RawMSRPClient.address(of: call.path)
+            let msrp = RawMSRPClient(
+                stream: try ByteStream(to: address), remotePath: call.path, localPath: offer.path)
+            let status = try? msrp.bind().status
+            #expect(status != 200)
+        }
+
+        @Test("reconnect_same_session takes the old path back, the default does not", arguments: [true, false])
+        func reconnect(allowed: Bool) throws {
+            let confd = try ConfdProcess(["MSRP": ["reconnect_same_session": allowed ? "Yes" : "No"]])
+            let talker = try Participant("talker", in: "sip:back@127.0.0.1", of: confd)
+            let member = try Participant("member", in: "sip:back@127.0.0.1", of: confd)
+            member.msrp.stream.close()
+            let again = try RawMSRPClient(remotePath: member.msrp.remotePath, localPath: member.msrp.localPath)
+            // While confd has not seen the end of the old connection, the session is still bound to it.
+            var status = try again.bind().status
+            let deadline = Deadline.after(seconds: 5)
+            while status == 506, !deadline.passed {
+                let retry = try RawMSRPClient(remotePath: member.msrp.remotePath, localPath: member.msrp.localPath)
+                status = try retry.bind().status
+                if status == 200 {
+                    #expect(try talker.say("welcome back") == 200)
+                    #expect(try retry.nextMessage().cpimText == "welcome back")
+                    return
+                }
+            }
+            #expect(status == (allowed ? 200 : 481))
+            if allowed {
+                #expect(try talker.say("welcome back") == 200)
+                #expect(try again.nextMessage().cpimText == "welcome back")
+            }
+        }
+
+        @Test("egress = public does not connect to loopback at a peer's word (RFC 4975 section 14.5)")
+        func egress() throws {
+            let confd = try ConfdProcess(["MSRP": ["egress": "public"]])
+            let listener = try StreamListener()
+            let sip = try RawSIPClient(.udp, to: confd, user: "luring")
+            var offer = Offer()
+            offer.port = listener.port
+            offer.setup = "passive"
+            let call = try sip.invite("sip:lured@127.0.0.1", offer: offer.text)
+            // Refused at once, or ended when the connection may not be made.
+            if call.status == 200 {
+                try call.ack()
+                try call.awaitBye(within: 15)
+            }
+            #expect(throws: SupportError.self) { try listener.accept(within: 0.2) }
         }
     }
 }

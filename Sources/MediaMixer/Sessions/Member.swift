@@ -395,6 +395,12 @@ extension Member: SessionOwner {
             connection.close(.now)
             return
         }
+        guard connection.isTLS || !media.isTLS else {
+            // An msrps session is for TLS alone (RFC 4975 section 6); who comes without may not be the participant.
+            connection.unbind()
+            connection.close(.now)
+            return
+        }
         guard mixer.isExpected(connection, by: media) else {
             mixer.logger.notice(
                 "a participant's certificate is not the one in its SDP",
