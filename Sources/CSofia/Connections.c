@@ -71,6 +71,6 @@ int tport_shutdown0(tport_t *self, int how)
     if (original == NULL) return -1;
     int const result = original(self, how);
     if (result == 0 && cs_current_stack() != NULL && tport_is_secondary(self))
-        tport_set_params(self, TPTAG_IDLE(HALF_CLOSED_LIFE), TAG_END());
+        tport_set_params(self, TPTAG_IDLE(HALF_CLOSED_LIFE), TPTAG_TIMEOUT(HALF_CLOSED_LIFE), TAG_END());
     return result;
 }

@@ -159,3 +159,17 @@ int su_getaddrinfo(const char *node, const char *service, const su_addrinfo_t *h
     if (failure != 0) cs_count_refusal();
     return failure;
 }
+
+/* STUN on the SIP port: the library answers it, and writes a line to standard error for each packet that a stranger
+ * sends. Nothing here needs STUN: the packet is dropped. */
+int tport_recv_stun_dgram(tport_t const *self, msg_t **message, su_sockaddr_t *from, socklen_t from_length);
+
+int tport_recv_stun_dgram(tport_t const *self, msg_t **message, su_sockaddr_t *from, socklen_t from_length)
+{
+    enum { RECEIVED_AND_DONE = 3 };
+    (void)self, (void)from, (void)from_length;
+    cs_count_refusal();
+    if (*message != NULL) msg_destroy(*message);
+    *message = NULL;
+    return RECEIVED_AND_DONE;
+}

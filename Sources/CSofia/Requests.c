@@ -283,6 +283,8 @@ int nua_stack_process_request(nua_handle_t *handle, nta_leg_t *leg, nta_incoming
          * INVITE without an offer, or an UPDATE that the peer may not know. The octets stay in the message. */
         sip_t *seen = sip_object(message);
         if (seen != NULL) seen->sip_session_expires = NULL, seen->sip_min_se = NULL, seen->sip_require = NULL;
+        /* Nor what the peer supports: a 183 to one with 100rel would wait for a PRACK, which we do not offer. */
+        if (seen != NULL) seen->sip_supported = NULL;
         cs_arrival *arrival = &stack->arrivals[stack->next_arrival++ % CS_ARRIVALS];
         arrival->message = message;
         note_endpoints(stack, irq, message, &arrival->source, &arrival->local);

@@ -155,7 +155,8 @@ extension SIPStack {
             opaque.append(HeaderField("Session-Expires", "\(configuration.sessionTimer.interval)"))
             opaque.append(HeaderField("Min-SE", "\(configuration.sessionTimer.minimum)"))
         }
-        let destination = Destination(target: target, from: from, to: to, route: route, identity: identity)
+        let destination = Destination(
+            target: target, from: from, to: to, route: route ?? self.route(to: target), identity: identity)
         let content = Content(contact: contact, headers: headers, opaqueHeaders: opaque, body: body)
         let pointer = content.withC { content in
             destination.withC { destination in stack.flatMap { cs_invite($0, destination, content) } }
@@ -234,7 +235,8 @@ extension SIPStack {
         _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
         body: MessageBody?, continuation: CheckedContinuation<Response, Never>?
     ) -> UInt64? {
-        let destination = Destination(target: target, from: from, to: nil, route: route, identity: nil)
+        let destination = Destination(
+            target: target, from: from, to: nil, route: route ?? self.route(to: target), identity: nil)
         let pointer = Content(contact: contact, headers: headers, body: body).withC { content in
             destination.withC { destination in stack.flatMap { cs_send($0, method, destination, content) } }
         }

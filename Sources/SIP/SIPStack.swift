@@ -13,6 +13,7 @@ package actor SIPStack {
 
     nonisolated let executor: SIPExecutor
     nonisolated let logger: Logger
+    private nonisolated let hosts = HostsFile.read()
     /// nil once Sofia's loop is about to end.
     var stack: OpaquePointer?
     private weak var handler: (any SIPHandler)?
@@ -68,6 +69,16 @@ package actor SIPStack {
             for call in open { end(call, .shutDown) }
             cs_shut_down(stack, 3000)
         }
+    }
+
+    /// Where a request to `target` goes when nobody says otherwise: a name of the hosts file to its address; nil
+    /// leaves it to Sofia (RFC 3263).
+    func route(to target: SIPURI) -> Endpoint? {
+        guard target.isSIP, let address = hosts.address(of: target.host, reachableFrom: listeners) else { return nil }
+        let transport =
+            target.isSecure
+            ? .tls : target.parameter("transport").flatMap { SIPTransport(rawValue: $0.lowercased()) } ?? .udp
+        return Endpoint(transport: transport, host: address, port: target.port ?? transport.defaultPort)
     }
 
     /// Sofia's loop ends when this returns.

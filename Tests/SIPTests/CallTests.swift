@@ -312,4 +312,55 @@ import Testing
         #expect(alice.peer.receiveFinal()?.status == 200)
         await application.stack.shutdown()
     }
+
+    @Test("provisional responses are not sent reliably, since PRACK is not offered (RFC 3262 section 3)")
+    func unreliable() async throws {
+        let application = try await Application.start()
+        application.react { stack, event in
+            guard case .invite(_, let transaction, _) = event else { return }
+            stack.respond(to: transaction, status: 183)
+            stack.respond(to: transaction, status: 200, body: MessageBody(sdp: "v=0\r\n"))
+        }
+        let alice = try Caller(application.stack.listeners[0])
+        alice.send("INVITE", extra: "Supported: 100rel\n", body: "v=0\n")
+        let progress = try #require(alice.peer.receive { $0.status == 183 })
+        #expect(progress.header("RSeq") == nil)
+        #expect(progress.header("Require") == nil)
+        #expect(alice.peer.receiveFinal()?.status == 200)
+        alice.send("INVITE", extra: "Require: 100rel\n", body: "v=0\n")
+        #expect(alice.peer.receive { $0.status >= 300 }?.status == 420)
+        await application.stack.shutdown()
+    }
+
+    @Test(
+        "names in headers never make the stack wait",
+        arguments: ["received=no-such-host.invalid", "maddr=no-such-host.invalid"])
+    func names(_ parameter: String) async throws {
+        let application = try await Application.start()
+        let alice = try Caller(application.stack.listeners[0])
+        let begin = ContinuousClock.now
+        for transport in ["UDP", "TCP", "TLS"] {
+            for status in ["OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200 OK"] {
+                alice.peer.send(
+                    "\(status)\nVia: SIP/2.0/\(transport) no-such-host.invalid;branch=z9hG4bK\(transport);\(parameter)\n"
+                        + "Via: SIP/2.0/\(transport) no-such-host.invalid;branch=z9hG4bK0\nFrom: <sip:a@b>;tag=1\n"
+                        + "To: <sip:a@b>\nCall-ID: n\(transport)\nCSeq: 1 OPTIONS\nMax-Forwards: 70\nContent-Length: 0\n\n"
+                )
+            }
+        }
+        alice.send("OPTIONS")
+        #expect(alice.peer.receive { $0.header("Call-ID") == alice.callID }?.status == 200)
+        #expect(ContinuousClock.now - begin < .seconds(3))
+        await application.stack.shutdown()
+    }
+
+    @Test("STUN on the SIP port is dropped")
+    func stun() async throws {
+        let application = try await Application.start()
+        let alice = try Caller(application.stack.listeners[0])
+        alice.peer.send([0, 1, 0, 0] + [UInt8](repeating: 0x61, count: 16))
+        alice.send("OPTIONS")
+        #expect(alice.peer.receive()?.status == 200)
+        await application.stack.shutdown()
+    }
 }

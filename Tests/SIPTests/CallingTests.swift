@@ -185,4 +185,22 @@ import Testing
         #expect(server.receive(milliseconds: 200) { $0.startLine.contains("victim") } == nil)
         await caller.stack.shutdown()
     }
+
+    @Test("a host name is resolved in the background", arguments: ["localhost", "no-such-host.invalid"])
+    func names(_ host: String) async throws {
+        let application = try await Application.start {
+            $0.retransmissionInterval = 50
+            $0.transactionTimeout = 1000
+        }
+        let port = application.stack.listeners[0].port
+        let target = try #require(SIPURI("sip:room@\(host):\(port)"))
+        async let answer = application.stack.options(target, from: "<sip:probe@localhost>")
+        // Meanwhile the thread serves others.
+        let alice = try Caller(application.stack.listeners[0])
+        alice.send("OPTIONS")
+        #expect(alice.peer.receiveFinal()?.status == 200)
+        let status = await answer.response.status
+        #expect(host == "localhost" ? status == 200 : status >= 400)
+        await application.stack.shutdown()
+    }
 }

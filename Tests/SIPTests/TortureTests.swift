@@ -17,8 +17,8 @@ import Testing
 
     /// By file; the section of RFC 4475 in the comment.
     static let corpus: [(file: String, expected: Expected)] = [
-        ("wsinv", .statuses([481])),  // 3.1.1.1 a short tortuous INVITE; its To has a tag of no dialog of ours
-        ("intmeth", .survived),  // 3.1.1.2 an unknown but valid method; its To ends in a quoted pair the library refuses
+        ("wsinv", .statuses([481])),  // 3.1.1.1 a short tortuous INVITE; no dialog has its To tag
+        ("intmeth", .survived),  // 3.1.1.2 an unknown but valid method; the library refuses its To
         ("esc01", .answered),  // 3.1.1.3 escapes in URIs
         ("escnull", .answered),  // 3.1.1.4 escaped nulls in URIs
         ("esc02", .statuses([405, 501])),  // 3.1.1.5 a method with percent signs
@@ -37,7 +37,7 @@ import Testing
         ("scalarlg", .silence),  // 3.1.2.5 overlarge scalars in a response
         ("quotbal", .statuses([400])),  // 3.1.2.6 unterminated quoted string
         ("ltgtruri", .statuses([400])),  // 3.1.2.7 <> around the request URI
-        ("lwsruri", .survived),  // 3.1.2.8 blanks within the request URI: no SIP version where it should be, dropped
+        ("lwsruri", .survived),  // 3.1.2.8 blanks within the request URI; dropped
         ("lwsstart", .survived),  // 3.1.2.9 several blanks in the start line: 400, or liberal
         ("trws", .survived),  // 3.1.2.10 blanks at the end of the start line
         ("escruri", .survived),  // 3.1.2.11 escaped headers in the request URI
