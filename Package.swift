@@ -17,6 +17,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CSofiaSystem", pkgConfig: "sofia-sip-ua", providers: [.apt(["libsofia-sip-ua-dev"])]),
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .target(name: "CSofia", dependencies: ["CSofiaSystem"]),
+    .systemLibrary(name: "CMalloc"),
 
     // Pure: values in, values out, time passed in
     .target(name: "MSRP", dependencies: [nioCore]),
@@ -39,7 +40,7 @@ var targets: [Target] = [
     .executableTarget(
         name: "confd",
         dependencies: [
-            "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "Payloads", "MSRPTransport", "NIOGnuTLS",
+            "CMalloc", "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "Payloads", "MSRPTransport", "NIOGnuTLS",
             nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
         ]),
 
@@ -89,7 +90,7 @@ if fuzzing {
     }
 }
 let fuzzed: Set<String> = ["MSRP", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM"]
-let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CSofia", "CBench", "CFuzzDriver"]
+let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CMalloc", "CSofia", "CBench", "CFuzzDriver"]
 
 for target in targets where !withoutSwift.contains(target.name) {
     target.swiftSettings = [

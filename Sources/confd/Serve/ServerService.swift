@@ -18,8 +18,10 @@ struct ServerService: Service {
     func run() async throws {
         announce()
         let hangUps = Task { await Self.noticeHangUps() }
+        let housekeeping = Task { await FreedMemory.giveBack() }
         try? await gracefulShutdown()
         hangUps.cancel()
+        housekeeping.cancel()
         let impatience = Task { await Self.endAtSecondSignal() }
         let watchdog = Task {
             try await Task.sleep(for: Self.longestShutdown)
