@@ -271,7 +271,8 @@ package actor ChatClient {
         }
         await stack?.acknowledge(call)
         phase = .connecting
-        showsParticipants = response.headers.contains("Allow-Events", token: "conference")
+        showsParticipants =
+            response.headers.contains("Allow-Events", token: "conference") && response.allow.contains("SUBSCRIBE")
         if !response.contacts.contains(where: { $0.parameter("isfocus") != nil }) {
             notice("\(options.room) is not a conference focus; going on all the same")
         }

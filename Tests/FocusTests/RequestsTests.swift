@@ -61,12 +61,12 @@ struct RequestsTests {
         #expect(try await bench.nextAnswer().status == 405)
     }
 
-    @Test("the stack shows what the focus does and nothing else")
+    @Test("the stack shows what the focus serves, and the package of a focus (RFC 4579 section 5.13)")
     func capabilities() {
         var configuration = SIPConfiguration(listeners: [])
         Capabilities.apply(to: &configuration)
         #expect(configuration.allow == ["INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS"])
         #expect(configuration.supported == ["timer"])
-        #expect(configuration.allowEvents.isEmpty)
+        #expect(configuration.allowEvents == ["conference"])
     }
 }

@@ -1,13 +1,14 @@
 package import SIP
 
-/// What the focus does, as its headers say it (RFC 3261 section 13.3.1.4, RFC 4579 section 5.13). What isn't done is
-/// not listed, so that nobody waits for it.
+/// What the focus does, as its headers say it (RFC 3261 section 13.3.1.4, RFC 4579 section 5.13). A method that isn't
+/// served is not listed, so that nobody waits for it.
 package enum Capabilities {
     package static let methods = ["INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS"]
     /// RFC 4028 is done; others are not needed.
     package static let optionTags = ["timer"]
-    /// None before subscriptions to the conference package are served (RFC 4575).
-    package static let eventPackages: [String] = []
+    /// The package of a focus (RFC 4575), as RFC 4579 section 5.13 wants it named. Whether it can be subscribed to is
+    /// said by Allow: without SUBSCRIBE there, a SUBSCRIBE gets 405.
+    package static let eventPackages = ["conference"]
     /// Bodies that are understood (RFC 3261 section 20.1, RFC 5621 section 3).
     package static let bodyTypes = ["application/sdp", "multipart/mixed", "multipart/alternative"]
 
