@@ -111,13 +111,13 @@ extension SystemTests {
         }
 
         /// Bounded: at most 100 connections are open at a time.
-        @Test("garbage connections leave no trace", arguments: ["SIP", "MSRP"])
+        @Test("10,000 garbage connections leave no trace", arguments: ["SIP TCP", "SIP TLS", "MSRP"])
         func garbageConnections(_ port: String) throws {
             let confd = try ConfdProcess(["Log": ["level": "error"]])
             var call = try UndisturbedCall(confd)
-            let address = port == "SIP" ? confd.tcp : confd.msrp
+            let address = port == "MSRP" ? confd.msrp : port == "SIP TCP" ? confd.tcp : confd.tls
             var generator = SeededGenerator(seed: 2)
-            let total = SystemTests.long ? 10_000 : 2_000
+            let total = port == "SIP TLS" ? 2_000 : 10_000
             var open = [ByteStream]()
             // The first ones warm every path; what memory they need stays.
             var residentAfterWarmUp = 0

@@ -179,6 +179,37 @@ extension SystemTests {
             #expect(try call.bye().status == 200)
         }
 
+        /// We refresh: UPDATE where the peer's Allow lists it, and what it refuses with 405 by a re-INVITE with our
+        /// unchanged description, never without one.
+        @Test(
+            "a session is refreshed in time (RFC 4028 sections 7.4 and 9)",
+            .enabled(if: SystemTests.long, "the shortest interval is 90 seconds: only with CONFD_LONG"))
+        func sessionTimer() throws {
+            let confd = try ConfdProcess(["SIP": ["session_expires": "90 s"]])
+            let sip = try RawSIPClient(.udp, to: confd, user: "timed")
+            let call = try sip.invite(
+                "sip:timer@127.0.0.1", offer: Offer().text,
+                extra: "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nMin-SE: 90\r\n")
+            #expect(call.response["Session-Expires"]?.hasPrefix("90") == true)
+            #expect(call.response["Session-Expires"]?.contains("refresher=uas") == true)
+            try call.ack()
+            let update = try sip.request("UPDATE", within: 80)
+            #expect(update["Session-Expires"]?.contains("refresher=uac") == true)
+            try sip.respond(to: update, "405 Method Not Allowed", extra: "Allow: INVITE, ACK, BYE, CANCEL\r\n")
+            let again = try sip.request("INVITE", within: 20)
+            #expect(again.attributes("path") == call.response.attributes("path"))
+        }
+
+        @Test("too short a session interval gets 422 with Min-SE (RFC 4028 section 5)")
+        func intervalTooSmall() throws {
+            let confd = try ConfdProcess()
+            let sip = try RawSIPClient(.udp, to: confd, user: "hasty")
+            let call = try sip.invite(
+                "sip:timer@127.0.0.1", offer: Offer().text, extra: "Supported: timer\r\nSession-Expires: 60\r\n")
+            #expect(call.status == 422)
+            #expect(call.response["Min-SE"] == "90")
+        }
+
         @Test("MSRP lost: a re-INVITE with a new path recovers, the old session is gone (RFC 4975 section 5.4)")
         func recovery() throws {
             let confd = try ConfdProcess()
