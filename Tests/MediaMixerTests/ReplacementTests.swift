@@ -70,6 +70,31 @@ struct ReplacementTests {
         try await fixture.end()
     }
 
+    @Test("what a client sends again after a loss is heard once (RFC 4975 section 5.4)")
+    func sentAgain() async throws {
+        let fixture = try await MixerFixture()
+        let alice = try await fixture.join("alice")
+        let bob = try await fixture.join("bob")
+        func send(_ text: String, messageID: String, by sender: TestParticipant) throws -> Int {
+            let id = sender.msrp.newID()
+            try sender.msrp.stream.send(
+                sender.msrp.sendBytes(id: id, messageID: messageID, body: alice.cpim(text)))
+            return try sender.msrp.response(to: id).status
+        }
+        #expect(try send("once", messageID: "first", by: alice) == 200)
+        #expect(try bob.hears() == "once")
+        alice.msrp.stream.reset()
+        try await fixture.until { fixture.events.last == "alice lost" }
+        let renewed = try await fixture.mixer.renegotiate(
+            alice.member, media: fixture.media("alice2"), newSession: true)
+        let back = try TestParticipant("alice", renewed, room: fixture.room)
+        #expect(try back.msrp.bind().status == 200)
+        #expect(try send("once", messageID: "first", by: back) == 200)
+        #expect(try send("twice", messageID: "second", by: back) == 200)
+        #expect(try bob.hears() == "twice")
+        try await fixture.end()
+    }
+
     @discardableResult
     private func bind(
         bob member: MemberID, at listener: StreamListener, of fixture: MixerFixture

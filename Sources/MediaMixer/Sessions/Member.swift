@@ -33,6 +33,7 @@ final class Member {
     private var session: EndpointSession
     /// The session's; kept here because asking the session for it copies all of it.
     private var sendLines: ByteBuffer
+    private var acceptedMessages = AcceptedMessages()
     private var waiting: [Fanout] = []
     private var waitingBytes = 0
     /// Octets of messages that go out in chunks and have not been written.
@@ -124,6 +125,7 @@ final class Member {
     func setDirection(_ direction: PeerMedia.Direction) { media.direction = direction }
 
     private func replaceSession(localPath: Path, remotePath: Path) {
+        acceptedMessages.beginSession()
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
             configuration: mixer.sessionConfiguration(format: media.format))
@@ -492,7 +494,10 @@ extension Member: SessionOwner {
             body: message.body, contentType: message.contentType, dateTime: mixer.dateTime())
         var status = Status.ok
         switch verdict {
-        case .deliver(let envelope, let audience): status = room.accept(envelope, for: audience, from: self)
+        case .deliver where acceptedMessages.isRepeated(message.messageID): break
+        case .deliver(let envelope, let audience):
+            status = room.accept(envelope, for: audience, from: self)
+            if status == .ok { acceptedMessages.accept(message.messageID) }
         case .drop: break
         case .refuse(let refusal): status = refusal
         }
