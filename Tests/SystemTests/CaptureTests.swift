@@ -11,18 +11,20 @@ private final class Capture {
 
     /// Whether this machine and user may capture; asked once.
     static let permitted: Bool = {
-        guard Tool.exists("dumpcap"), Tool.exists("tshark"), let capture = try? Capture() else { return false }
+        guard Tool.exists("dumpcap"), Tool.exists("tshark"), let capture = try? Capture(ports: []) else { return false }
         return (try? capture.stop()) != nil
     }()
 
-    init() throws {
+    /// Of all that goes on on loopback, the packets of these ports.
+    init(ports: [UInt16]) throws {
         folder = try TemporaryFolder()
         file = "\(folder.path)/capture.pcapng"
         // The marker's own port: what is sent there has passed the capture after everything before it.
         marker = try DatagramSocket(to: SocketAddress(host: "127.0.0.1", port: 9))
         guard let dumpcap = Tool.path("dumpcap") else { throw SupportError("dumpcap is not installed") }
+        let filter = (ports + [9]).map { "port \($0)" }.joined(separator: " or ")
         process = try ChildProcess(
-            dumpcap, ["-i", "lo", "-w", file, "-B", "64"], folder: folder.path, name: "dumpcap")
+            dumpcap, ["-i", "lo", "-w", file, "-B", "64", "-f", filter], folder: folder.path, name: "dumpcap")
         // Printed when the file is open, which is after the device is.
         _ = try process.line(startingWith: "File: ", onError: true, within: 10)
     }
@@ -60,7 +62,7 @@ extension SystemTests {
         @Test("tshark's SIP, SDP and MSRP dissectors find nothing malformed", arguments: [2, 50])
         func nothingMalformed(participants: Int) throws {
             let confd = try ConfdProcess()
-            let capture = try Capture()
+            let capture = try Capture(ports: [confd.udp.port, confd.tcp.port, confd.msrp.port])
             let room = "sip:captured@127.0.0.1"
             let members = try (0..<participants).map { index in
                 try Participant("user\(index)", in: room, of: confd, over: index % 2 == 0 ? .udp : .tcp) { offer, _ in

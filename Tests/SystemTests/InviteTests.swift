@@ -20,6 +20,7 @@ extension SystemTests {
             }
             #expect(call.response["Supported"] != nil)
             #expect(call.response.all("Accept").joined(separator: ",").contains("application/sdp"))
+            #expect(call.response.all("Allow-Events").joined(separator: ",").contains("conference"))
             try call.ack()
             #expect(try call.bye().status == 200)
         }
