@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* The library's, not in its headers; called through its PLT. */
@@ -11,9 +12,74 @@ void tport_zap_secondary(tport_t *self);
 int tport_shutdown0(tport_t *self, int how);
 
 enum {
-    /* A connection whose other end has closed: time for answers that are still to come. */
-    HALF_CLOSED_LIFE = 4000, /* ms */
+    /* A connection whose other end has closed: time for answers that are still to come, in ms. */
+    HALF_CLOSED_LIFE = 4000,
+    /* How often those are looked at that the library keeps longer, in ms. */
+    SWEEP_INTERVAL = 2000,
 };
+
+/* A connection that is half closed: known until it is closed or gone. */
+struct cs_half_closed {
+    tport_t *connection;
+    su_time_t since;
+    struct cs_half_closed *next;
+};
+
+static void forget_half_closed(cs_stack *stack, tport_t const *connection)
+{
+    for (struct cs_half_closed **entry = &stack->half_closed; *entry != NULL; entry = &(*entry)->next) {
+        if ((*entry)->connection != connection) continue;
+        struct cs_half_closed *gone = *entry;
+        *entry = gone->next;
+        free(gone);
+        return;
+    }
+}
+
+/* Closes what is half closed for long although the library still refers to it (a transaction that waits for an answer
+ * which could not be sent anyhow). */
+static void sweep(cs_stack *stack, su_timer_t *timer, cs_timer *ignored)
+{
+    (void)ignored;
+    su_time_t const now = su_now();
+    struct cs_half_closed *old = NULL;
+    for (struct cs_half_closed **entry = &stack->half_closed; *entry != NULL;) {
+        struct cs_half_closed *candidate = *entry;
+        if (su_duration(now, candidate->since) < 2 * HALF_CLOSED_LIFE) {
+            entry = &candidate->next;
+            continue;
+        }
+        *entry = candidate->next;
+        candidate->next = old;
+        old = candidate;
+    }
+    while (old != NULL) {
+        struct cs_half_closed *next = old->next;
+        tport_shutdown(old->connection, 2);
+        free(old);
+        old = next;
+    }
+    if (stack->half_closed != NULL) su_timer_set(timer, sweep, NULL);
+}
+
+static void note_half_closed(cs_stack *stack, tport_t *connection)
+{
+    forget_half_closed(stack, connection);
+    struct cs_half_closed *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) return;
+    bool const idle = stack->half_closed == NULL;
+    *entry = (struct cs_half_closed){connection, su_now(), stack->half_closed};
+    stack->half_closed = entry;
+    if (stack->sweep_timer == NULL) stack->sweep_timer = su_timer_create(stack->task, SWEEP_INTERVAL);
+    if (idle && stack->sweep_timer != NULL) su_timer_set(stack->sweep_timer, sweep, NULL);
+}
+
+void cs_connections_drop(cs_stack *stack)
+{
+    while (stack->half_closed != NULL) forget_half_closed(stack, stack->half_closed->connection);
+    if (stack->sweep_timer != NULL) su_timer_destroy(stack->sweep_timer);
+    stack->sweep_timer = NULL;
+}
 
 /* Interposed: a connection is made, by a peer or by us. It may be silent only for a short time until the first request
  * comes over it (cs_connection_is_used), and no message may take longer than that to arrive. */
@@ -57,7 +123,10 @@ void tport_zap_secondary(tport_t *self)
     static function *original;
     if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "tport_zap_secondary");
     cs_stack *stack = cs_current_stack();
-    if (self != NULL && stack != NULL && stack->connections > 0) stack->connections--;
+    if (self != NULL && stack != NULL) {
+        if (stack->connections > 0) stack->connections--;
+        forget_half_closed(stack, self);
+    }
     if (original != NULL) original(self);
 }
 
@@ -70,7 +139,10 @@ int tport_shutdown0(tport_t *self, int how)
     if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "tport_shutdown0");
     if (original == NULL) return -1;
     int const result = original(self, how);
-    if (result == 0 && cs_current_stack() != NULL && tport_is_secondary(self))
+    cs_stack *stack = cs_current_stack();
+    if (result == 0 && stack != NULL && !stack->shutting_down && tport_is_secondary(self)) {
         tport_set_params(self, TPTAG_IDLE(HALF_CLOSED_LIFE), TPTAG_TIMEOUT(HALF_CLOSED_LIFE), TAG_END());
+        note_half_closed(stack, self);
+    }
     return result;
 }

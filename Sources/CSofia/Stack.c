@@ -462,6 +462,7 @@ void cs_run(const cs_configuration *configuration)
                                   stack->failure[0] ? stack->failure : "the library did not start");
     }
     cs_transactions_drop(stack);
+    cs_connections_drop(stack);
     if (stack->shutdown_timer != NULL) su_timer_destroy(stack->shutdown_timer);
     if (stack->nua != NULL) {
         /* When the library had no time to shut down, nua_destroy leaves it as it is: at least the ports are freed. */

@@ -95,6 +95,8 @@ struct cs_stack {
     uint64_t last_id;
     unsigned calls;
     unsigned connections;
+    struct cs_half_closed *half_closed;
+    su_timer_t *sweep_timer;
     unsigned pending;
     bool shutting_down, stopped, shut_down_cleanly;
     su_timer_t *shutdown_timer;
@@ -143,6 +145,7 @@ void cs_transactions_drop(cs_stack *stack);
 
 /* Connections.c */
 void cs_connection_is_used(cs_stack *stack, tport_t *connection);
+void cs_connections_drop(cs_stack *stack);
 
 /* Messages.c */
 void cs_describe(cs_stack *stack, sip_t const *sip, cs_message *message);

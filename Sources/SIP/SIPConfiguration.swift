@@ -18,7 +18,7 @@ package struct SIPConfiguration: Sendable {
     package var accept = ["application/sdp"]
     package var sessionTimer = SessionTimer()
     /// Largest message over a stream and largest datagram, in octets; what is larger is refused.
-    package var maximumMessageSize = 128 * 1024
+    package var maximumMessageSize = 64 * 1024
     /// How many requests may wait for the handler's answer at a time; more are answered 503.
     package var maximumPendingTransactions = 20_000
     /// How many calls may exist at a time; more INVITEs are answered 503.

@@ -26,6 +26,15 @@ package struct Exchange: Sendable, Hashable, CustomStringConvertible {
 ///   that nobody waits any more (an answer then does no harm);
 /// - `ended` comes exactly once for each call that was announced by `invite` or returned by `SIPStack.invite`, and
 ///   nothing comes for that call after it.
+///
+/// The orders in which a call's events come:
+/// - a peer's call: `invite`, `acknowledged`, then any of `reinvite` (with its own `acknowledged`), `update`,
+///   `inDialogRequest`, and at last `bye`, `ended(.bye)`, or `ended(.hungUp)` after a BYE of ours;
+/// - refused: `invite`, `ended(.rejected)`; given up: `invite`, `cancelled`, `ended(.cancelled)`, or with a BYE before
+///   the answer `invite`, `bye`, `ended(.bye)`;
+/// - no ACK: `invite`, and after 64*T1 `ended(.unacknowledged)` when the BYE is done;
+/// - ours: `response`s, after a 2xx as above; otherwise `ended` follows the final response at once;
+/// - refreshes of the session timer by the stack itself do not show.
 package enum SIPEvent: Sendable {
     /// An INVITE that asks for a new call. Retransmissions never show.
     case invite(Call, Transaction, Request)
