@@ -85,12 +85,13 @@ static parse_function *wrap(msg_hclass_t *constant, parse_function *replacement)
     return original;
 }
 
-void cs_install_guards(void)
+bool cs_install_guards(void)
 {
     original_contact = wrap(sip_contact_class, parse_contact);
     original_record_route = wrap(sip_record_route_class, parse_record_route);
     original_route = wrap(sip_route_class, parse_route);
     original_from = wrap(sip_from_class, parse_from);
+    return original_contact && original_record_route && original_route && original_from;
 }
 
 /*

@@ -9,6 +9,7 @@
 
 static pthread_key_t current_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool has_guards;
 
 cs_stack *cs_current_stack(void) { return pthread_getspecific(current_key); }
 
@@ -33,7 +34,7 @@ static void initialize(void)
     su_log_redirect(NULL, log_line, NULL);
     /* Parses P-Asserted-Identity and other extension headers. */
     sip_update_default_mclass(sip_extend_mclass(NULL));
-    cs_install_guards();
+    has_guards = cs_install_guards();
 }
 
 static void set_log_level(int level)
@@ -454,17 +455,21 @@ void cs_run(const cs_configuration *configuration)
         su_task_copy(stack->task, su_root_task(stack->root));
         open_stack(stack);
     }
-    if (stack->nua != NULL) {
+    /* Without the guards one packet ends the process: better not to start. */
+    bool const is_guarded = has_guards && stack->agent != NULL;
+    if (stack->nua != NULL && is_guarded) {
         configuration->on_started(configuration->context, stack, -1, NULL);
         su_root_run(stack->root);
     } else {
         configuration->on_started(configuration->context, NULL, stack->failed_listener,
-                                  stack->failure[0] ? stack->failure : "the library did not start");
+                                  stack->failure[0] ? stack->failure
+                                  : stack->nua != NULL ? "the guards around the SIP library are not in place"
+                                                       : "the library did not start");
     }
     cs_transactions_drop(stack);
     cs_connections_drop(stack);
     if (stack->shutdown_timer != NULL) su_timer_destroy(stack->shutdown_timer);
-    if (stack->nua != NULL) {
+    if (stack->nua != NULL && is_guarded) {
         /* When the library had no time to shut down, nua_destroy leaves it as it is: at least the ports are freed. */
         if (!stack->shut_down_cleanly) nta_agent_close_tports(stack->agent);
         nua_destroy(stack->nua);

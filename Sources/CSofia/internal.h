@@ -135,7 +135,8 @@ cs_stack *cs_current_stack(void);
 bool cs_is_starting(void);
 
 /* Guards.c */
-void cs_install_guards(void);
+/* Once per process; false when the library's memory could not be changed. */
+bool cs_install_guards(void);
 bool cs_url_is_routable(url_t const *url);
 void cs_count_refusal(void);
 
