@@ -2,7 +2,9 @@
 #include "internal.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The library's, not in its headers; called through its PLT. */
@@ -97,6 +99,7 @@ tport_t *tport_alloc_secondary(tport_primary_t *primary, int socket, int accepte
         close(socket);
         return NULL;
     }
+    if (accepted) fcntl(socket, F_SETFD, FD_CLOEXEC);
     tport_t *connection = original(primary, socket, accepted, reason);
     if (connection != NULL) {
         stack->connections++;
@@ -105,6 +108,16 @@ tport_t *tport_alloc_secondary(tport_primary_t *primary, int socket, int accepte
                          TPTAG_TIMEOUT(silence), TAG_END());
     }
     return connection;
+}
+
+/* Interposed: sockets of the library do not leak into programs that the process starts. */
+su_socket_t su_socket(int family, int type, int protocol)
+{
+    typedef su_socket_t function(int, int, int);
+    static function *original;
+    if (original == NULL) original = (function *)dlsym(RTLD_NEXT, "su_socket");
+    if (original == NULL) return -1;
+    return original(family, type | SOCK_CLOEXEC, protocol);
 }
 
 void cs_connection_is_used(cs_stack *stack, tport_t *connection)

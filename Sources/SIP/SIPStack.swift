@@ -89,6 +89,10 @@ package actor SIPStack {
         for record in exchanges.values { record.finish(Response.local(status: 503, phrase: "Stack is going down")) }
         exchanges = [:]
         executor.detach()
+    }
+
+    /// Sofia's loop has ended and its sockets are closed.
+    func closed() {
         for continuation in exchange(&stopping, with: []) { continuation.resume() }
     }
 

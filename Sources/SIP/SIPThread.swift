@@ -100,6 +100,7 @@ private final class Bridge {
             c.accept = UnsafePointer(texts[5])
             cs_run(&c)
         }
+        stack?.assumeIsolated { $0.closed() }
         stack = nil
         return executor
     }
