@@ -10,6 +10,7 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 var targets: [Target] = [
@@ -28,7 +29,8 @@ var targets: [Target] = [
     .target(name: "NIOGnuTLS", dependencies: ["CGnuTLS", nioCore]),
     .target(name: "MSRPTransport", dependencies: ["MSRP", "NIOGnuTLS", nioCore, nioPosix, logging]),
     .target(name: "MediaMixer", dependencies: ["MSRP", "MSRPTransport", "Payloads", nioCore, nioPosix, logging]),
-    .target(name: "RelayCore", dependencies: ["MSRP", "MSRPTransport", nioCore, logging]),
+    .target(name: "RelayCore", dependencies: ["MSRP", "MSRPTransport", "DigestAuth", "NIOGnuTLS", nioCore, logging]),
+    .target(name: "Store", dependencies: ["DigestAuth", grdb, logging]),
     .target(name: "SIP", dependencies: ["CSofia", "CSofiaSystem", logging]),
     .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "DigestAuth", logging]),
     .target(
@@ -40,8 +42,8 @@ var targets: [Target] = [
     .executableTarget(
         name: "confd",
         dependencies: [
-            "CMalloc", "Focus", "MediaMixer", "RelayCore", "Client", "SIP", "Payloads", "MSRPTransport", "NIOGnuTLS",
-            nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
+            "CMalloc", "Focus", "MediaMixer", "RelayCore", "Store", "Client", "SIP", "Payloads", "DigestAuth", "MSRP",
+            "MSRPTransport", "NIOGnuTLS", nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
         ]),
 
     // Benchmarks: a C load generator and the C fan-out program that stands for the physical limit
@@ -63,9 +65,16 @@ var targets: [Target] = [
             "MediaMixer", "MSRPTransport", "MSRP", "NIOGnuTLS", "Payloads", "Support", nioCore, nioPosix, nioEmbedded,
             logging,
         ]),
+    .testTarget(
+        name: "RelayCoreTests",
+        dependencies: [
+            "RelayCore", "MSRPTransport", "MSRP", "DigestAuth", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded,
+            logging,
+        ]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "Support", grdb]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
-    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "SIP", "Support", nioCore, logging]),
+    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "SIP", "Store", "DigestAuth", "Support", nioCore, logging]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
 ]
 
@@ -111,6 +120,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: targets
