@@ -20,6 +20,8 @@ final class ConnectAttempt {
     private var lastError = ConnectError.unknownHost
     private var timeout: Scheduled<Void>?
     private var channel: (any Channel)?
+    /// The session is one of ours.
+    private var isToOurselves = false
 
     init(
         transport: TransportLoop, destination: Destination, owner: any SessionOwner, session: SessionID?,
@@ -37,6 +39,11 @@ final class ConnectAttempt {
         timeout = transport.eventLoop.scheduleTask(in: transport.limits.connectTimeout) {
             let attempt = bound.value
             attempt.finish(.failure(.timedOut))
+        }
+        if let key = destination.sessionKey, transport.sessions.owner(of: SessionID(text: key)) != nil {
+            isToOurselves = true
+            resolved(transport.ownAddress.map { [$0] } ?? [])
+            return
         }
         if let address = try? SocketAddress(ipAddress: destination.host, port: destination.port) {
             resolved([address])
@@ -61,7 +68,7 @@ final class ConnectAttempt {
     private func tryNext() {
         guard completion != nil else { return }
         guard let address = addresses.popFirst() else { return finish(.failure(lastError)) }
-        if destination.isAtPeersWord,
+        if destination.isAtPeersWord, !isToOurselves,
             let refusal = transport.egress.refusal(
                 of: address, signallingSource: destination.signallingSource, listeners: transport.listeners)
         {
@@ -106,9 +113,10 @@ final class ConnectAttempt {
         do {
             let pipeline = channel.pipeline.syncOperations
             connection.isTLS = destination.isTLS
-            if destination.isTLS, let context = transport.clientTLS {
+            if destination.isTLS, let context = destination.tlsContext ?? transport.clientTLS {
                 let name = destination.serverName ?? destination.host
-                let isVerified = transport.verifiesPeers && destination.isAtPeersWord
+                let isVerified =
+                    destination.verifiesName ?? (transport.verifiesPeers && destination.isAtPeersWord && !isToOurselves)
                 try pipeline.addHandler(
                     GnuTLSHandler(
                         context: context, serverName: name, verification: isVerified ? .authority(name: name) : .none,
@@ -124,7 +132,7 @@ final class ConnectAttempt {
     private func established(_ connection: Connection) {
         guard completion != nil else { return connection.close(.now) }
         if let session {
-            guard case .bound = transport.sessions.bind(session, to: connection) else {
+            guard transport.sessions.owner(of: session) === owner else {
                 connection.close(.now)
                 return finish(.failure(.failed))
             }

@@ -116,7 +116,11 @@ extension Connection {
     func takeOfferedTurn() {
         guard isOpen, wantsTurn, !isCongested else { return }
         wantsTurn = false
-        owner?.writable(self)
+        if further.isEmpty {
+            owner?.writable(self)
+        } else {
+            forEachOwner { $0.writable(self) }
+        }
     }
 
     func channelWritabilityChanged() {

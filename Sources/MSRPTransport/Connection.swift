@@ -1,12 +1,12 @@
-import Logging
-package import MSRP
+import MSRP
 package import NIOCore
 import NIOGnuTLS
 
 /// One transport connection to a peer, confined to its event loop.
 ///
-/// Its bytes are split into parts for the owner of the session its first request named. What is enqueued is written
-/// by the `OutboundScheduler` at the end of the turn (see Connection+Output.swift).
+/// Its bytes are split into parts for the owners of the sessions that its requests name: see Connection+Reading.swift
+/// and Connection+Owners.swift. What is enqueued is written by the `OutboundScheduler` at the end of the turn: see
+/// Connection+Output.swift.
 package final class Connection {
     package let transport: TransportLoop
     package let remoteAddress: SocketAddress?
@@ -18,23 +18,38 @@ package final class Connection {
     package internal(set) var isTLS = false {
         didSet { if isTLS { obstacles.insert(.tls) } }
     }
-    /// The peer's own certificate in DER; nil without TLS or when it presented none.
-    package internal(set) var peerCertificate: [UInt8]?
+    /// What the handshake told; nil without TLS, or when it told nothing.
+    var peer: TLSPeer?
 
-    /// The session the connection is bound to.
-    package private(set) var session: SessionID?
-    package private(set) var owner: (any SessionOwner)?
+    /// The session the connection was bound to first.
+    package internal(set) var session: SessionID?
+    /// The owner that was bound first.
+    package internal(set) var owner: (any SessionOwner)?
+    /// Those that were bound after it.
+    var further: [Tenancy] = []
+    /// What the owners of this connection share about it; dropped when it closes.
+    package var companion: AnyObject?
 
     /// When a connection that nobody owns, or that is being closed in an orderly way, is closed.
     var deadline: NIODeadline
 
-    private var parser: PartParser
-    /// Bytes the parser could not judge yet; a copy, never a slice of what was read.
-    private var held: ByteBuffer?
+    // Input; only Connection+Reading.swift and Connection+Owners.swift touch these.
+    var parser: PartParser
+    /// Bytes the parser could not judge yet, or was not asked to because reading is paused.
+    var held: ByteBuffer?
     /// The parser has seen nothing of the next message yet.
-    private var isBetweenMessages = true
-    private var skipped: Skipped?
-    private var isReadPaused = false
+    var isBetweenMessages = true
+    /// Parts are being taken out of what was read.
+    var isSplitting = false
+    var isAutoReading = true
+    /// The AUTH owner was told of this connection.
+    var hasAuthOwner = false
+    /// Who gets the parts of the message under way.
+    var recipient = Recipient.nobody
+    /// Who wants reading to be paused.
+    var pausers: [ObjectIdentifier] = []
+    /// Octets read since the connection was made, TLS taken off.
+    package internal(set) var bytesReceived: UInt64 = 0
 
     // Output; only Connection+Output.swift and the scheduler touch these.
     var context: ChannelHandlerContext?
@@ -94,6 +109,15 @@ package final class Connection {
     package var eventLoop: any EventLoop { transport.eventLoop }
     package var isOpen: Bool { !isClosed && closing == nil }
     package var remoteIP: IPAddress? { remoteAddress.flatMap { IPAddress($0) } }
+    var remoteName: String { remoteAddress?.description ?? "unknown" }
+
+    // MARK: TLS
+
+    /// The peer's own certificate in DER; nil without TLS or when it presented none.
+    package var peerCertificate: [UInt8]? { peer?.certificate }
+
+    /// The host the peer asked for (SNI, RFC 6066 section 3); nil without TLS, and on connections we opened.
+    package var serverName: String? { peer?.serverName }
 
     /// Whether the peer presented the certificate that has this digest.
     /// - Parameter hash: as a=fingerprint names it (`sha-256`).
@@ -102,173 +126,33 @@ package final class Connection {
         return function.digest(of: peerCertificate) == digest
     }
 
-    var remoteName: String { remoteAddress?.description ?? "unknown" }
-
-    /// The id whose end-line must not slip through in bodies that are passed on; see `PartParser.outgoingID`.
-    package var outgoingID: TransactionID? {
-        get { parser.outgoingID }
-        set { parser.outgoingID = newValue }
-    }
-
-    // MARK: Ownership
-
-    /// Gives the connection to an owner.
-    /// - Parameter head: the request that named the session; nil for a connection opened for this owner.
-    package func attach(to owner: any SessionOwner, session: SessionID?, head: Head?) {
-        self.owner = owner
-        self.session = session
-        transport.untime(self)
-        owner.bound(self, head: head)
-    }
-
-    /// Takes the connection from its owner: it may name a session again, within the time an unbound one has.
-    package func unbind() {
-        if let session { transport.sessions.unbind(session, from: self) }
-        owner = nil
-        session = nil
-        guard isOpen else { return }
-        deadline = .now() + transport.limits.unboundTimeout
-        transport.time(self)
-    }
-
-    // MARK: Reading
-
-    /// Stops reading: what the peer sends stays in its socket and soon stops the peer.
-    package func pauseReading() {
-        guard !isReadPaused else { return }
-        isReadPaused = true
-        setAutoRead(false)
-    }
-
-    package func resumeReading() {
-        guard isReadPaused else { return }
-        isReadPaused = false
-        setAutoRead(true)
-    }
-
-    private func setAutoRead(_ value: Bool) {
-        guard !isClosed, let context else { return }
-        // A channel that is being closed refuses; nothing is read from it any more anyway.
-        try? context.channel.syncOptions?.setOption(.autoRead, value: value)
-    }
-
-    func received(_ bytes: ByteBuffer) {
-        transport.counters.bytesIn &+= UInt64(bytes.readableBytes)
-        guard isOpen else { return }
-        var buffer: ByteBuffer
-        if var start = held {
-            held = nil
-            start.writeImmutableBuffer(bytes)
-            buffer = start
-        } else {
-            buffer = bytes
-        }
-        split(&buffer)
-        if buffer.readableBytes > 0, isOpen {
-            held = ByteBuffer(bytes: buffer.readableBytesView)
-        }
-    }
-
-    private func split(_ buffer: inout ByteBuffer) {
-        while isOpen {
-            if isBetweenMessages {
-                if buffer.readableBytes == 0 { return }
-                if let owner {
-                    owner.rawRead(&buffer, from: self)
-                    if buffer.readableBytes == 0 || !isOpen { return }
-                }
-                isBetweenMessages = false
-            }
-            do throws(WireError) {
-                guard let part = try parser.next(&buffer) else { return }
-                if case .end = part { isBetweenMessages = true }
-                take(part)
-            } catch {
-                transport.counters.garbage &+= 1
-                transport.logger.debug(
-                    "closing a connection that does not speak MSRP",
-                    metadata: ["connection": "\(number)", "peer": "\(remoteName)", "reason": "\(error)"])
-                close(.now, reason: .garbage)
-            }
-        }
-    }
-
-    private func take(_ part: Part) {
-        if skipped == nil, let owner {
-            owner.part(part, from: self)
-            return
-        }
-        switch part {
-        case .head(let head):
-            introduce(head)
-        case .body, .outgoingEndLine:
-            break
-        case .end:
-            guard let skipped else { return }
-            self.skipped = nil
-            if let status = skipped.status {
-                withOutput { _ = Frame.writeRefusal(of: skipped.head, status: status, into: &$0) }
-            }
-        }
-    }
-
-    /// The first head of a connection nobody owns yet: it names the session (RFC 4975 section 5.4).
-    private func introduce(_ head: Head) {
-        guard let method = head.method, method != .report else {
-            skipped = Skipped(head: head, status: nil)
-            return
-        }
-        if method == .auth {
-            guard let authOwner = transport.authOwner else {
-                skipped = Skipped(head: head, status: .unknownMethod)
-                return
-            }
-            attach(to: authOwner, session: nil, head: head)
-            owner?.part(.head(head), from: self)
-            return
-        }
-        guard let key = head.sessionKey else {
-            skipped = Skipped(head: head, status: head.toPath == nil ? .badRequest : .noSuchSession)
-            return
-        }
-        let session = SessionID(text: key)
-        switch transport.sessions.bind(session, to: self) {
-        case .bound(let owner):
-            attach(to: owner, session: session, head: head)
-            if isOpen { self.owner?.part(.head(head), from: self) }
-        case .unknown:
-            transport.counters.unknownSessions &+= 1
-            skipped = Skipped(head: head, status: .noSuchSession)
-        case .inUse:
-            transport.counters.sessionsInUse &+= 1
-            skipped = Skipped(head: head, status: .sessionInUse)
-        }
-    }
-
-    /// A request nobody owns: its body is skipped, and it is answered, unless the status is nil, when it has ended.
-    private struct Skipped {
-        let head: Head
-        let status: Status?
-    }
-
-    // MARK: The end
-
-    /// The channel is inactive.
-    func channelClosed() {
-        guard !isClosed else { return }
-        isClosed = true
-        obstacles.insert(.ending)
-        context = nil
-        let reason = closeReason ?? .peerClosed
-        held = nil
-        dropOutput()
-        let owner = owner
-        if let session { transport.sessions.unbind(session, from: self) }
-        self.owner = nil
-        transport.forget(self)
-        owner?.closed(self, reason: reason)
+    /// Whether the peer has proved to be this host by mutual TLS (RFC 4976 sections 6.3 and 9.2): its certificate leads to
+    /// one of the trust anchors of our context and is for the host by its subjectAltName. Works for connections in both
+    /// directions; false without TLS.
+    package func peerIsTrusted(for host: String) -> Bool {
+        guard let peer, peer.isTrusted, let certificate = peer.certificate else { return false }
+        return CertificateName.matches(certificate: certificate, host: host)
     }
 }
+
+/// What a TLS handshake told about the peer.
+final class TLSPeer {
+    let certificate: [UInt8]?
+    let serverName: String?
+    /// The chain leads to a trust anchor.
+    let isTrusted: Bool
+
+    /// Nil when there is nothing to tell.
+    init?(_ completed: TLSHandshakeCompleted) {
+        guard completed.peerCertificate != nil || completed.serverName != nil else { return nil }
+        certificate = completed.peerCertificate
+        serverName = completed.serverName
+        isTrusted = completed.peerIsTrusted
+    }
+}
+
+@available(*, unavailable)
+extension TLSPeer: Sendable {}
 
 @available(*, unavailable)
 extension Connection: Sendable {}

@@ -57,7 +57,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard let completed = event as? TLSHandshakeCompleted else { return }
         connection.isTLS = true
-        connection.peerCertificate = completed.peerCertificate
+        connection.peer = TLSPeer(completed)
         connection.transport.counters.tlsConnections &+= 1
         announce()
     }

@@ -1,4 +1,5 @@
 import NIOCore
+package import NIOGnuTLS
 
 /// Where to connect to, and who asked for it.
 package struct Destination: Sendable {
@@ -12,10 +13,18 @@ package struct Destination: Sendable {
     package var signallingSource: IPAddress?
     /// False: the operator or the user of this process named the destination, so no policy applies.
     package var isAtPeersWord: Bool
+    /// The last path part of the URI. When it is a session of ours, the way leads to our own listener, whatever the host
+    /// and the policy say: two clients of one relay, or a relay's client in a room.
+    package var sessionKey: String?
+    /// What the connection is made with; nil: `TransportLoop.clientTLS`.
+    package var tlsContext: TLSContext?
+    /// Whether the peer's certificate must lead to a trust anchor of the context and be for its name; nil: as
+    /// `TransportConfiguration.verifiesPeers` says for destinations at a peer's word.
+    package var verifiesName: Bool?
 
     package init(
         host: String, port: Int, isTLS: Bool, serverName: String? = nil, signallingSource: IPAddress? = nil,
-        isAtPeersWord: Bool = true
+        isAtPeersWord: Bool = true, sessionKey: String? = nil, tlsContext: TLSContext? = nil, verifiesName: Bool? = nil
     ) {
         self.host = host
         self.port = port
@@ -23,6 +32,9 @@ package struct Destination: Sendable {
         self.serverName = serverName
         self.signallingSource = signallingSource
         self.isAtPeersWord = isAtPeersWord
+        self.sessionKey = sessionKey
+        self.tlsContext = tlsContext
+        self.verifiesName = verifiesName
     }
 }
 
@@ -66,7 +78,9 @@ package final class Connector {
             transport.counters.connectFailures &+= 1
             return completion(.failure(.tooManyConnections))
         }
-        if destination.isTLS, transport.clientTLS == nil { return completion(.failure(.noTLS)) }
+        if destination.isTLS, destination.tlsContext ?? transport.clientTLS == nil {
+            return completion(.failure(.noTLS))
+        }
         connecting[key, default: 0] += 1
         connectingInAll += 1
 

@@ -98,6 +98,12 @@ enum Listener {
         }
     }
 
+    static func close(_ addresses: [SocketAddress], transport: NIOLoopBound<TransportLoop>) async {
+        let channels =
+            (try? await transport.eventLoop.submit { transport.value.release(listenersAt: addresses) }.get()) ?? []
+        for channel in channels { try? await channel.close().get() }
+    }
+
     static func shutdown(transport: NIOLoopBound<TransportLoop>, eventLoop: any EventLoop) async {
         _ = try? await eventLoop.submit { transport.value.beginShutdown() }.get()
         let step: TimeAmount = .milliseconds(20)
@@ -122,7 +128,25 @@ extension TransportLoop {
     func adopt(listeners channels: [any Channel]) {
         listenerChannels.append(contentsOf: channels)
         listeners.append(contentsOf: channels.compactMap(\.localAddress))
-        if hasStandardEgress { egress = .standard(listeners: listeners) }
+        judgeEgress()
+    }
+
+    /// Takes the listeners at these actual addresses out; they are still to be closed.
+    func release(listenersAt addresses: [SocketAddress]) -> [any Channel] {
+        let leaving = listenerChannels.filter { $0.localAddress.map(addresses.contains) ?? false }
+        listenerChannels.removeAll { channel in leaving.contains { $0 === channel } }
+        listeners = listenerChannels.compactMap(\.localAddress)
+        judgeEgress()
+        return leaving
+    }
+
+    /// Where our own listener is reached from this host.
+    var ownAddress: SocketAddress? {
+        listeners.lazy.compactMap { listener in
+            guard let port = listener.port, let address = IPAddress(listener) else { return nil }
+            guard address.isUnspecified else { return listener }
+            return try? SocketAddress(ipAddress: listener.protocol == .inet6 ? "::1" : "127.0.0.1", port: port)
+        }.first
     }
 
     func beginShutdown() {

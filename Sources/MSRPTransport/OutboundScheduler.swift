@@ -17,6 +17,7 @@ package final class OutboundScheduler {
     private let eventLoop: any EventLoop
     private var marked: [Connection] = []
     private var offered: [Connection] = []
+    private var resumed: [Connection] = []
     private var pool: [ByteBuffer] = []
     private var pooledBytes = 0
     /// Connections that hold a buffer, or did lately.
@@ -49,15 +50,27 @@ package final class OutboundScheduler {
         flush()
     }
 
-    /// Writes what was enqueued since the last flush and closes what was to be closed.
+    /// Reading from the connection goes on in the running flush, or in the next one.
+    func resume(_ connection: Connection) {
+        resumed.append(connection)
+    }
+
+    /// Writes what was enqueued since the last flush and closes what was to be closed; goes on with connections whose
+    /// reading was resumed, and writes what came of that.
     package func flush() {
-        guard !isFlushing, !marked.isEmpty else { return }
+        guard !isFlushing, !marked.isEmpty || !resumed.isEmpty else { return }
         isFlushing = true
         var next = 0
-        while next < marked.count {
-            let connection = marked[next]
-            next += 1
-            connection.performOutput()
+        while true {
+            while next < marked.count {
+                let connection = marked[next]
+                next += 1
+                connection.performOutput()
+            }
+            if resumed.isEmpty { break }
+            let turn = resumed
+            resumed = []
+            for connection in turn { connection.readingResumed() }
         }
         marked.removeAll(keepingCapacity: marked.count <= 4096)
         isFlushing = false

@@ -16,6 +16,16 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { text }
+
+    /// Whether the octets end in a slash and this id.
+    func isEnd(of octets: UnsafeRawBufferPointer) -> Bool {
+        var text = text
+        return text.withUTF8 { id in
+            let start = octets.count - id.count
+            guard start > 0, octets[start - 1] == UInt8(ascii: "/") else { return false }
+            return octets[start...].elementsEqual(id)
+        }
+    }
 }
 
 /// Who owns a session-id of ours, and whether a connection is bound to it. One per loop.
@@ -29,7 +39,8 @@ package struct SessionTable {
     }
 
     private var entries: [SessionID: Entry] = [:]
-    private let limit: Int
+    /// The most ids; lowering it keeps those that are there.
+    package var limit: Int
 
     package init(limit: Int) { self.limit = limit }
 
@@ -56,21 +67,20 @@ package struct SessionTable {
     /// From now on the id is unknown (481).
     package mutating func release(_ id: SessionID) { entries[id] = nil }
 
-    package enum Binding {
-        case bound(any SessionOwner)
-        /// 481
-        case unknown
-        /// 506: another connection has it
-        case inUse
+    /// Whether no other connection has this session; also so when the id is unknown.
+    package func isFree(_ id: SessionID, for connection: Connection) -> Bool {
+        entries[id]?.connection.map { $0 === connection } ?? true
     }
 
-    /// A connection's first request named this session (RFC 4975 section 5.4).
-    package mutating func bind(_ id: SessionID, to connection: Connection) -> Binding {
-        guard let entry = entries[id] else { return .unknown }
-        if let other = entry.connection, other !== connection { return .inUse }
-        entries[id]?.connection = connection
-        entries[id]?.deadline = nil
-        return .bound(entry.owner)
+    /// The connection serves this session from now on (RFC 4975 section 5.4). When another connection does already, that
+    /// one stays the session's in this table: a relay session has two.
+    /// - Returns: the owner; nil when the id is unknown (481).
+    @discardableResult
+    package mutating func bind(_ id: SessionID, to connection: Connection) -> (any SessionOwner)? {
+        guard let entry = entries[id] else { return nil }
+        if entry.connection == nil { entries[id]?.connection = connection }
+        if entry.deadline != nil { entries[id]?.deadline = nil }
+        return entry.owner
     }
 
     /// The connection is gone; the id may be bound again, if its owner lets it live.

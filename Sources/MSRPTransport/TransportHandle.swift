@@ -57,6 +57,16 @@ package struct TransportHandle: Sendable {
         try await Listener.open(addresses, transport: bound)
     }
 
+    /// Closes the listeners at these actual addresses; the connections that came through them live on.
+    package func stopListening(on addresses: [SocketAddress]) async {
+        await Listener.close(addresses, transport: bound)
+    }
+
+    /// Other settings from now on, for connections and listeners that come: see `TransportLoop.renew`.
+    package func renew(_ configuration: TransportConfiguration) async {
+        await perform { $0.renew(configuration) }
+    }
+
     /// Runs something on the loop, with the transport, and flushes afterwards.
     package func perform<R: Sendable>(_ body: @escaping @Sendable (TransportLoop) -> R) async -> R {
         let bound = bound

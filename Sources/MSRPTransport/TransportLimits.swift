@@ -35,6 +35,9 @@ package struct TransportLimits: Sendable {
     /// After an orderly close the peer has this long to take what was sent.
     package var lingerTimeout: TimeAmount = .seconds(2)
 
+    /// Sessions bound to one connection (RFC 4975 section 5.4).
+    package var sessionsPerConnection = 1024
+
     /// Session-ids that are reserved or bound.
     package var sessions = 50_000
 

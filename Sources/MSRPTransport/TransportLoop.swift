@@ -1,6 +1,6 @@
 package import Logging
 package import NIOCore
-import NIOGnuTLS
+package import NIOGnuTLS
 
 /// All that MSRP transport holds on one event loop: connections, sessions, output, one coarse timer.
 ///
@@ -10,7 +10,10 @@ package final class TransportLoop {
     package static let tick: TimeAmount = .milliseconds(500)
 
     package let eventLoop: any EventLoop
-    package let limits: TransportLimits
+    /// Changes hold for what comes; connections keep what they began with.
+    package var limits: TransportLimits {
+        didSet { sessions.limit = limits.sessions }
+    }
     package let logger: Logger
     package let scheduler: OutboundScheduler
     package var sessions: SessionTable
@@ -20,21 +23,22 @@ package final class TransportLoop {
     package var authOwner: (any SessionOwner)?
 
     /// Where peers may make us connect to.
-    package var egress: EgressPolicy
+    package internal(set) var egress: EgressPolicy
     /// The listeners' actual addresses.
     package internal(set) var listeners: [SocketAddress] = []
     /// Whether `shutdown` was asked for.
     package internal(set) var isClosing = false
 
-    let serverTLS: TLSContext?
-    let clientTLS: TLSContext?
-    let verifiesPeers: Bool
+    /// For connections that come, and that go out, from now on; see `TransportConfiguration`.
+    package private(set) var serverTLS: TLSContext?
+    package private(set) var clientTLS: TLSContext?
+    package private(set) var verifiesPeers: Bool
     let tlsScratch = TLSScratch()
     package private(set) lazy var connector = Connector(transport: self)
 
     var listenerChannels: [any Channel] = []
-    /// Nobody configured the egress policy.
-    let hasStandardEgress: Bool
+    /// What was configured; nil: as the listeners make it.
+    private var configuredEgress: EgressPolicy?
 
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Those with a deadline: nobody owns them, or they linger.
@@ -52,10 +56,27 @@ package final class TransportLoop {
         clientTLS = configuration.clientTLS
         verifiesPeers = configuration.verifiesPeers
         egress = configuration.egress ?? .public
-        hasStandardEgress = configuration.egress == nil
+        configuredEgress = configuration.egress
         sessions = SessionTable(limit: configuration.limits.sessions)
         scheduler = OutboundScheduler(eventLoop: eventLoop)
         self.logger = logger
+    }
+
+    // MARK: Settings
+
+    /// Other settings from now on: connections that are there live on with what they began with.
+    package func renew(_ configuration: TransportConfiguration) {
+        limits = configuration.limits
+        serverTLS = configuration.serverTLS
+        clientTLS = configuration.clientTLS
+        verifiesPeers = configuration.verifiesPeers
+        configuredEgress = configuration.egress
+        judgeEgress()
+    }
+
+    /// After the listeners or the settings changed.
+    func judgeEgress() {
+        egress = configuredEgress ?? (listeners.isEmpty ? .public : .standard(listeners: listeners))
     }
 
     // MARK: Time

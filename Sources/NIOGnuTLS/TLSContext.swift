@@ -23,7 +23,7 @@ package enum PeerVerification: Sendable {
     case authority(name: String)
 }
 
-/// Which authorities a client trusts when it verifies by authority.
+/// Which authorities are trusted: by a client that verifies by authority, and for telling whose certificate the peer's is.
 package enum TrustAnchors: Sendable {
     case none
     /// Those of the operating system.
@@ -31,6 +31,14 @@ package enum TrustAnchors: Sendable {
     /// Certificates in a PEM file.
     case file(String)
     case pem([UInt8])
+
+    /// With the file's contents in place of its name.
+    func read() throws(CertificateError) -> TrustAnchors {
+        guard case .file(let path) = self else { return self }
+        let pem = try PrivateFile.read(path)
+        guard X509List(pem: pem) != nil else { throw .notACertificate(file: path) }
+        return .pem(pem)
+    }
 }
 
 /// What all TLS connections of one kind share: certificates, trust, ticket key, counters.
@@ -46,17 +54,21 @@ package final class TLSContext: Sendable {
     private nonisolated(unsafe) let priorities: gnutls_priority_t
     private let ticketKey: [UInt8]
     private let asksForCertificate: Bool
+    let hasTrustAnchors: Bool
 
     /// For accepting connections. The first identity is the default; with several, the name that the
     /// client asks for (SNI, RFC 6066 section 3) selects. A client certificate is asked for, never
-    /// required: whom it belongs to is for the owner to decide when the handshake is complete.
+    /// required: whom it belongs to is for the owner to decide when the handshake is complete. The trust anchors decide
+    /// about `TLSHandshakeCompleted.peerIsTrusted` and about nothing else (RFC 4976 section 9.2).
     package static func server(
-        identities: [TLSIdentity], asksForCertificate: Bool = true, versions: [TLSVersion] = [.tls12, .tls13],
+        identities: [TLSIdentity], trust: TrustAnchors = .none, asksForCertificate: Bool = true,
+        versions: [TLSVersion] = [.tls12, .tls13],
         sendsTickets: Bool = true
     ) throws(CertificateError) -> TLSContext {
+        let trust = try trust.read()
         do throws(GnuTLSCode) {
             return try TLSContext(
-                role: .server, identities: identities, trust: .none, versions: versions,
+                role: .server, identities: identities, trust: trust, versions: versions,
                 asksForCertificate: asksForCertificate, sendsTickets: sendsTickets)
         } catch {
             throw .unusable(error)
@@ -67,12 +79,7 @@ package final class TLSContext: Sendable {
     package static func client(
         identity: TLSIdentity? = nil, trust: TrustAnchors = .none, versions: [TLSVersion] = [.tls12, .tls13]
     ) throws(CertificateError) -> TLSContext {
-        var trust = trust
-        if case .file(let path) = trust {
-            let pem = try PrivateFile.read(path)
-            guard X509List(pem: pem) != nil else { throw .notACertificate(file: path) }
-            trust = .pem(pem)
-        }
+        let trust = try trust.read()
         do throws(GnuTLSCode) {
             return try TLSContext(
                 role: .client, identities: identity.map { [$0] } ?? [], trust: trust, versions: versions,
@@ -110,6 +117,7 @@ package final class TLSContext: Sendable {
         self.credentials = credentials
         self.priorities = priorities
         self.asksForCertificate = asksForCertificate
+        if case .none = trust { hasTrustAnchors = false } else { hasTrustAnchors = true }
         var flags = UInt32(GNUTLS_NONBLOCK)
         switch role {
         case .server: flags |= UInt32(GNUTLS_SERVER)
@@ -130,7 +138,12 @@ package final class TLSContext: Sendable {
         try GnuTLSCode.check {
             gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
         }
-        if asksForCertificate { gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST) }
+        if asksForCertificate {
+            gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST)
+            // Clients are not told whom we trust: they would withhold certificates that are good for other ends, such
+            // as those that a=fingerprint describes.
+            gnutls_certificate_send_x509_rdn_sequence(session, 1)
+        }
         if !ticketKey.isEmpty {
             try GnuTLSCode.check { ticketKey.withDatum { gnutls_session_ticket_enable_server(session, $0) } }
         }

@@ -5,6 +5,9 @@ package struct TLSHandshakeCompleted: Sendable {
     package let version: TLSVersion
     /// The peer's own certificate in DER; nil when it presented none.
     package let peerCertificate: [UInt8]?
+    /// The peer presented a certificate whose chain leads to a trust anchor of the context; whose it is has not been
+    /// looked at.
+    package let peerIsTrusted: Bool
     /// The name the client asked for (SNI), on the server side.
     package let serverName: String?
     /// The session was resumed from a ticket.

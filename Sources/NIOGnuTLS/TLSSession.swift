@@ -172,9 +172,16 @@ final class TLSSession {
     var outcome: TLSHandshakeCompleted {
         TLSHandshakeCompleted(
             version: gnutls_protocol_get_version(handle) == GNUTLS_TLS1_3 ? .tls13 : .tls12,
-            peerCertificate: Self.peerCertificate(of: handle),
+            peerCertificate: Self.peerCertificate(of: handle), peerIsTrusted: isPeerTrusted,
             serverName: context.role == .server ? ServerName.requested(on: handle) : nil,
             isResumed: gnutls_session_is_resumed(handle) != 0)
+    }
+
+    /// Whether the peer's chain leads to a trust anchor of the context.
+    private var isPeerTrusted: Bool {
+        guard context.hasTrustAnchors, Self.peerCertificate(of: handle) != nil else { return false }
+        var status: UInt32 = 0
+        return gnutls_certificate_verify_peers3(handle, nil, &status) == 0 && status == 0
     }
 
     /// The peer's own certificate in DER.

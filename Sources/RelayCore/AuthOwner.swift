@@ -17,7 +17,6 @@ final class AuthOwner: SessionOwner {
         case .end:
             guard let head = requests.removeValue(forKey: ObjectIdentifier(connection)) else { return }
             connection.withOutput { _ = Frame.writeRefusal(of: head, status: .unknownMethod, into: &$0) }
-            connection.unbind()
         }
     }
 

@@ -108,7 +108,7 @@ struct ConnectionTests {
         let stream = try fixture.connect()
         try stream.send(emptySend(session))
         _ = try stream.expect(response(session, "200 OK"))
-        await fixture.transport.perform { _ in log.owner?.value.connection?.pauseReading() }
+        await fixture.transport.perform { _ in log.owner?.value.connection?.pauseReading(by: log) }
         // One read may be under way already; what comes after it stays where it is.
         try stream.send(emptySend(session, id: "b2b2b2b2"))
         _ = try stream.receiveIfAny(.after(seconds: 0.2))
@@ -116,7 +116,7 @@ struct ConnectionTests {
         try stream.send(emptySend(session, id: "c3c3c3c3"))
         #expect(try stream.receiveIfAny(.after(seconds: 0.2)) == nil)
         #expect(await fixture.transport.counters().bytesIn == before)
-        await fixture.transport.perform { _ in log.owner?.value.connection?.resumeReading() }
+        await fixture.transport.perform { _ in log.owner?.value.connection?.resumeReading(by: log) }
         let expected = response(session, "200 OK", id: "c3c3c3c3")
         #expect(try stream.expect(expected).hasSuffix(expected))
         try await fixture.end()

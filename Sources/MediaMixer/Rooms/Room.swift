@@ -91,7 +91,7 @@ final class Room {
             return
         }
         mixer.counters.sendersPaused &+= 1
-        connection.pauseReading()
+        connection.pauseReading(by: sender)
         pausedSenders.append((sender, now))
     }
 
@@ -104,7 +104,7 @@ final class Room {
         guard !pausedSenders.isEmpty, slowMembers == 0 else { return }
         let paused = pausedSenders
         pausedSenders = []
-        for (member, _) in paused { member.connection?.resumeReading() }
+        for (member, _) in paused { member.connection?.resumeReading(by: member) }
     }
 
     /// A sender waits no longer than `slowMemberWait`; the receivers it waited for are given up.

@@ -147,9 +147,7 @@ final class Member {
         forgetHeld()
         guard let connection else { return }
         self.connection = nil
-        connection.resumeReading()
-        connection.unbind()
-        connection.close(mode)
+        connection.leave(self, closing: mode)
     }
 
     private func releaseSession() {
@@ -399,23 +397,20 @@ extension Member: SessionOwner {
         }
         guard connection.isTLS || !media.isTLS else {
             // An msrps session is for TLS alone (RFC 4975 section 6); who comes without may not be the participant.
-            connection.unbind()
-            connection.close(.now)
+            connection.leave(self, closing: .now)
             return
         }
         guard mixer.isExpected(connection, by: media) else {
             mixer.logger.notice(
                 "a participant's certificate is not the one in its SDP",
                 metadata: ["room": "\(room.address)", "member": "\(id)"])
-            connection.unbind()
-            connection.close(.now)
+            connection.leave(self, closing: .now)
             mixer.giveUp(self, cause: .fingerprintMismatch)
             return
         }
         if phase == .lost, let lastRemote, connection.remoteIP != lastRemote {
             // `reconnects_same_session` is for the same client.
-            connection.unbind()
-            connection.close(.now)
+            connection.leave(self, closing: .now)
             return
         }
         if phase == .lost, let path = Path(media.path) { replaceSession(localPath: localPath, remotePath: path) }
@@ -558,6 +553,9 @@ extension Member: SessionOwner {
             metadata: ["room": "\(room.address)", "member": "\(id)", "reason": "\(reason)"])
         lost()
     }
+
+    /// A client may run its sessions of several rooms over one connection (RFC 4975 section 5.4).
+    func sharing(on connection: Connection) -> ConnectionSharing { .members }
 
     func reservationExpired(_ session: SessionID) {
         guard session == sessionID else { return }
