@@ -11,8 +11,13 @@ package struct AuthParameters: Equatable, Sendable {
     package static let mostParameters = 40
 
     /// Reads a header value; nil when it has no scheme or can't be understood.
-    package init?(_ value: String) {
-        var reader = Reader(bytes: Array(value.utf8))
+    package init?(_ value: String) { self.init(Array(value.utf8)) }
+
+    /// The same of octets.
+    package init?(_ octets: UnsafeRawBufferPointer) { self.init(Array(octets)) }
+
+    private init?(_ octets: [UInt8]) {
+        var reader = Reader(bytes: octets)
         reader.skipBlanks()
         let scheme = reader.token()
         guard !scheme.isEmpty else { return nil }
@@ -37,6 +42,19 @@ package struct AuthParameters: Equatable, Sendable {
 
     package static func == (left: Self, right: Self) -> Bool {
         left.scheme == right.scheme && left.list.elementsEqual(right.list) { $0 == $1 }
+    }
+
+    /// Writes what stands between the quotes of a quoted string.
+    static func appendEscaped(_ value: String, to text: inout String) {
+        guard value.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 < 0x20 }) else {
+            text += value
+            return
+        }
+        for scalar in value.unicodeScalars {
+            if scalar == "\"" || scalar == "\\" { text.unicodeScalars.append("\\") }
+            // A line end would let the value break out of its header.
+            if scalar.value >= 0x20 { text.unicodeScalars.append(scalar) }
+        }
     }
 
     private struct Reader {

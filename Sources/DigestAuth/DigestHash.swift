@@ -36,25 +36,33 @@ package enum DigestAlgorithm: String, Sendable, CaseIterable {
     package func hash(_ text: String) -> String { hash(Array(text.utf8)) }
 
     /// The hash of `bytes` in lower-case hexadecimal digits.
-    package func hash(_ bytes: [UInt8]) -> String {
+    package func hash(_ bytes: [UInt8]) -> String { String(decoding: hexadecimal(bytes), as: UTF8.self) }
+
+    /// The digits as octets.
+    func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
         let (function, length) =
             switch self {
             case .md5, .md5Session: (GNUTLS_DIG_MD5, 16)
             case .sha256, .sha256Session: (GNUTLS_DIG_SHA256, 32)
             }
-        var digest = [UInt8](repeating: 0, count: length)
-        let status = digest.withUnsafeMutableBytes { out in
-            bytes.withUnsafeBytes { gnutls_hash_fast(function, $0.baseAddress, $0.count, out.baseAddress) }
+        return [UInt8](unsafeUninitializedCapacity: 2 * length) { digits, count in
+            // The digest is made in the upper half and spread from there; digit pairs never overtake it.
+            let digest = UnsafeMutableBufferPointer(rebasing: digits[length..<2 * length])
+            let status = bytes.withUnsafeBytes {
+                gnutls_hash_fast(function, $0.baseAddress, $0.count, digest.baseAddress)
+            }
+            // A host whose policy forbids MD5 makes the call fail: no digits match no response.
+            guard status == 0 else { return }
+            for index in 0..<length {
+                let byte = digest[index]
+                digits[2 * index] = Self.digit(byte >> 4)
+                digits[2 * index + 1] = Self.digit(byte & 15)
+            }
+            count = 2 * length
         }
-        // A host whose policy forbids MD5 makes the call fail: an empty string matches no response.
-        if status != 0 { return "" }
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * length)
-        for byte in digest {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ value &- 10
     }
 }
