@@ -11,12 +11,13 @@ package struct NonceKeeper: Sendable {
     }
 
     private var entries: [Entry] = []
-    private let limit: Int
+    /// Nonces kept; the oldest is forgotten for a new one.
+    package var limit: Int
     private var source: NonceSource
 
     /// - Parameter limit: nonces kept; the oldest is forgotten for a new one.
     package init(limit: Int, source: NonceSource = .system) {
-        self.limit = max(limit, 1)
+        self.limit = limit
         self.source = source
     }
 
@@ -26,7 +27,7 @@ package struct NonceKeeper: Sendable {
     /// - Parameter lifetime: nanoseconds.
     package mutating func issue(lifetime: UInt64, at now: UInt64) -> String {
         entries.removeAll { $0.deadline <= now }
-        if entries.count >= limit { entries.removeFirst(entries.count - limit + 1) }
+        if entries.count >= max(limit, 1) { entries.removeFirst(entries.count - max(limit, 1) + 1) }
         let nonce = source.next()
         let (deadline, overflow) = now.addingReportingOverflow(lifetime)
         entries.append(Entry(nonce: nonce, deadline: overflow ? .max : deadline))
