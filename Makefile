@@ -18,7 +18,7 @@ TEST_PACKAGES = openssl sip-tester tshark
 
 SOURCES = Package.swift Sources Tests Benchmarks Fuzz
 
-.PHONY: help run build test lint format packages test-packages fuzz fuzz-build fuzz-short bench clean
+.PHONY: help run build test lint format packages test-packages fuzz fuzz-build fuzz-short bench bench-relay clean
 
 help:
 	@echo "make run      build for release and start the demonstration ($(CONFIG))"
@@ -26,7 +26,7 @@ help:
 	@echo "make build    leave the release binary at .build/release/confd"
 	@echo "make lint     check the format of all sources    make format   mend it"
 	@echo "make fuzz     fuzz each parser for FUZZ_SECONDS ($(FUZZ_SECONDS) s)"
-	@echo "make bench    measure against the C programs (docs/performance.md)"
+	@echo "make bench    measure against the C programs    make bench-relay   the relay (docs/performance.md)"
 
 run: build
 	@exec .build/release/confd serve --config-file $(CONFIG)
@@ -80,6 +80,11 @@ $(FUZZERS:%=fuzz-long-%): fuzz-long-%: fuzz-build
 bench: build
 	$(SWIFT) build $(RELEASE) --product confd-bench
 	.build/release/confd-bench --confd .build/release/confd
+
+# Kamailio and HAProxy are measured in turn with confd where they are installed.
+bench-relay: build
+	$(SWIFT) build $(RELEASE) --product confd-bench
+	.build/release/confd-bench relay --confd .build/release/confd
 
 clean:
 	rm -rf .build .build-fuzz state

@@ -1,9 +1,12 @@
 #define _GNU_SOURCE
 #include "link.h"
 
+#include "CBench.h"
+
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,28 +52,53 @@ void buffer_free(buffer *buffer) {
     memset(buffer, 0, sizeof *buffer);
 }
 
+/// A self-signed ECDSA P-256 certificate and its key; the caller frees both also on failure.
+static bool make_certificate(gnutls_x509_crt_t *certificate, gnutls_x509_privkey_t *key) {
+    *certificate = NULL;
+    *key = NULL;
+    if (gnutls_x509_privkey_init(key) < 0 || gnutls_x509_crt_init(certificate) < 0) return false;
+    unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+    unsigned char serial[8];
+    bool made = gnutls_x509_privkey_generate(*key, GNUTLS_PK_ECDSA, bits, 0) >= 0
+        && gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial) >= 0;
+    serial[0] &= 0x7f;
+    return made && gnutls_x509_crt_set_version(*certificate, 3) >= 0
+        && gnutls_x509_crt_set_serial(*certificate, serial, sizeof serial) >= 0
+        && gnutls_x509_crt_set_activation_time(*certificate, time(NULL) - 3600) >= 0
+        && gnutls_x509_crt_set_expiration_time(*certificate, time(NULL) + 30 * 86400) >= 0
+        && gnutls_x509_crt_set_dn(*certificate, "CN=cfanout", NULL) >= 0
+        && gnutls_x509_crt_set_key(*certificate, *key) >= 0
+        && gnutls_x509_crt_sign2(*certificate, *certificate, *key, GNUTLS_DIG_SHA256, 0) >= 0;
+}
+
 gnutls_certificate_credentials_t link_credentials(void) {
     gnutls_certificate_credentials_t credentials;
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t certificate;
     if (gnutls_certificate_allocate_credentials(&credentials) < 0) return NULL;
-    if (gnutls_x509_privkey_init(&key) < 0 || gnutls_x509_crt_init(&certificate) < 0) return NULL;
-    unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
-    unsigned char serial[8];
-    bool made = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0) >= 0
-        && gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial) >= 0;
-    serial[0] &= 0x7f;
-    made = made && gnutls_x509_crt_set_version(certificate, 3) >= 0
-        && gnutls_x509_crt_set_serial(certificate, serial, sizeof serial) >= 0
-        && gnutls_x509_crt_set_activation_time(certificate, time(NULL) - 3600) >= 0
-        && gnutls_x509_crt_set_expiration_time(certificate, time(NULL) + 30 * 86400) >= 0
-        && gnutls_x509_crt_set_dn(certificate, "CN=cfanout", NULL) >= 0
-        && gnutls_x509_crt_set_key(certificate, key) >= 0
-        && gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0) >= 0
+    bool made = make_certificate(&certificate, &key)
         && gnutls_certificate_set_x509_key(credentials, &certificate, 1, key) >= 0;
-    gnutls_x509_crt_deinit(certificate);
-    gnutls_x509_privkey_deinit(key);
+    if (certificate) gnutls_x509_crt_deinit(certificate);
+    if (key) gnutls_x509_privkey_deinit(key);
     return made ? credentials : NULL;
+}
+
+bool cbench_write_certificate(const char *path) {
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t certificate;
+    gnutls_datum_t first = {0}, second = {0};
+    FILE *file = NULL;
+    bool made = make_certificate(&certificate, &key)
+        && gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &first) >= 0
+        && gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &second) >= 0
+        && (file = fopen(path, "w")) && fwrite(first.data, 1, first.size, file) == first.size
+        && fwrite(second.data, 1, second.size, file) == second.size;
+    if (file && fclose(file) != 0) made = false;
+    if (certificate) gnutls_x509_crt_deinit(certificate);
+    if (key) gnutls_x509_privkey_deinit(key);
+    gnutls_free(first.data);
+    gnutls_free(second.data);
+    return made;
 }
 
 static ssize_t push(gnutls_transport_ptr_t context, const void *bytes, size_t count) {

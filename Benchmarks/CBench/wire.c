@@ -39,8 +39,7 @@ static long announced_size(slice range) {
     return (long)(end + 1 - start);
 }
 
-/// Whether an end-line of this transaction starts at `at`: 1 yes, 0 no, -1 not enough bytes to tell.
-static int end_line_at(const char *at, const char *limit, slice transaction) {
+int wire_end_line_at(const char *at, const char *limit, slice transaction) {
     size_t have = (size_t)(limit - at), need = 7 + transaction.count + 3;
     static const char hyphens[] = "-------";
     if (memcmp(at, hyphens, have < 7 ? have : 7) != 0) return 0;
@@ -53,7 +52,7 @@ static int end_line_at(const char *at, const char *limit, slice transaction) {
     return (flag == '$' || flag == '+' || flag == '#') && at[need - 2] == '\r' && at[need - 1] == '\n';
 }
 
-wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
+wire_result wire_parse_head(const char *bytes, size_t count, wire_message *message) {
     const char *limit = bytes + count;
     const char *newline = memchr(bytes, '\n', count);
     if (!newline) return count > longest_head ? WIRE_BAD : WIRE_MORE;
@@ -75,7 +74,7 @@ wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
     for (;;) {
         if (line == limit) return line - bytes > longest_head ? WIRE_BAD : WIRE_MORE;
         if (*line == '-') {
-            int end = end_line_at(line, limit, message->transaction);
+            int end = wire_end_line_at(line, limit, message->transaction);
             if (end < 0) return WIRE_MORE;
             if (!end) return WIRE_BAD;
             message->headers.count = (size_t)(line - message->headers.bytes);
@@ -96,17 +95,27 @@ wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
         else if (named(line, length, "Message-ID", 10)) message->message_id = value;
         else if (named(line, length, "Byte-Range", 10)) message->byte_range = value;
         else if (named(line, length, "Content-Type", 12)) message->content_type = value;
+        else if (named(line, length, "Failure-Report", 14)) message->failure_report = value;
+        else if (named(line, length, "Success-Report", 14)) message->success_report = value;
         line = newline + 1;
     }
 
     message->headers.count = (size_t)(line - message->headers.bytes);
     message->has_body = true;
     message->body.bytes = newline + 1;
+    message->size = (size_t)(message->body.bytes - bytes);
+    return WIRE_MESSAGE;
+}
+
+wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
+    wire_result result = wire_parse_head(bytes, count, message);
+    if (result != WIRE_MESSAGE || !message->has_body) return result;
+    const char *limit = bytes + count;
     // Where the Byte-Range says the end is, it is nearly always.
     long size = announced_size(message->byte_range);
     if (size >= 0 && limit - message->body.bytes > size + 2) {
         const char *at = message->body.bytes + size;
-        if (at[0] == '\r' && at[1] == '\n' && end_line_at(at + 2, limit, message->transaction) == 1) {
+        if (at[0] == '\r' && at[1] == '\n' && wire_end_line_at(at + 2, limit, message->transaction) == 1) {
             message->body.count = (size_t)size;
             message->flag = at[2 + 7 + message->transaction.count];
             message->size = (size_t)(at + 2 - bytes) + 7 + message->transaction.count + 3;
@@ -117,7 +126,7 @@ wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
     for (;;) {
         const char *at = memmem(from, (size_t)(limit - from), "\r\n-------", 9);
         if (!at) return WIRE_MORE;
-        int end = end_line_at(at + 2, limit, message->transaction);
+        int end = wire_end_line_at(at + 2, limit, message->transaction);
         if (end < 0) return WIRE_MORE;
         if (end) {
             message->body.count = (size_t)(at - message->body.bytes);
@@ -127,4 +136,20 @@ wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
         }
         from = at + 1;
     }
+}
+
+bool wire_last_header(const wire_message *message, const char *name, slice *value) {
+    const char *line = message->headers.bytes, *limit = line + message->headers.count;
+    size_t length = strlen(name);
+    bool found = false;
+    while (line < limit) {
+        const char *newline = memchr(line, '\n', (size_t)(limit - line));
+        if (!newline) break;
+        if ((size_t)(newline - line) > length + 2 && line[length] == ':' && strncasecmp(line, name, length) == 0) {
+            *value = (slice){line + length + 2, (size_t)(newline - 1 - (line + length + 2))};
+            found = true;
+        }
+        line = newline + 1;
+    }
+    return found;
 }

@@ -17,7 +17,7 @@ typedef struct {
     slice method;
     /// 0 for a request.
     int status;
-    slice to_path, from_path, message_id, byte_range, content_type;
+    slice to_path, from_path, message_id, byte_range, content_type, failure_report, success_report;
     /// From the first header to before the blank line or the end-line.
     slice headers;
     slice body;
@@ -30,6 +30,15 @@ typedef struct {
 typedef enum { WIRE_MORE, WIRE_MESSAGE, WIRE_BAD } wire_result;
 
 wire_result wire_parse(const char *bytes, size_t count, wire_message *message);
+
+/// Only the head. Where a body follows, `size` ends at its first octet, and `flag` and `body.count` stay zero.
+wire_result wire_parse_head(const char *bytes, size_t count, wire_message *message);
+
+/// Whether an end-line of this transaction starts at `at`: 1 yes, 0 no, -1 not enough bytes to tell.
+int wire_end_line_at(const char *at, const char *limit, slice transaction);
+
+/// The value of the last header of that name.
+bool wire_last_header(const wire_message *message, const char *name, slice *value);
 
 bool slice_equal(slice a, slice b);
 

@@ -6,8 +6,8 @@ import Foundation
 struct ConfdBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "confd-bench",
-        abstract: "Measures confd on this machine, in turn with a plain C fan-out program.",
-        subcommands: [Run.self, Fanout.self],
+        abstract: "Measures confd on this machine, in turn with other programs.",
+        subcommands: [Run.self, Relay.self, Fanout.self, Copy.self, Become.self],
         defaultSubcommand: Run.self)
 }
 

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CBenchRelay.h"
+
 /// A group of participants that live in one or several rooms of one server.
 typedef struct cbench_group cbench_group;
 
