@@ -36,7 +36,8 @@ var targets: [Target] = [
     .target(
         name: "Client",
         dependencies: [
-            "SIP", "Payloads", "MSRP", "MSRPTransport", "NIOGnuTLS", "DigestAuth", nioCore, nioPosix, logging,
+            "CGnuTLS", "SIP", "Payloads", "MSRP", "MSRPTransport", "NIOGnuTLS", "DigestAuth", nioCore, nioPosix,
+            logging,
         ]),
 
     .executableTarget(
@@ -71,7 +72,7 @@ var targets: [Target] = [
             "RelayCore", "MSRPTransport", "MSRP", "DigestAuth", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded,
             logging,
         ]),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "Support", grdb]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "Support", grdb, logging]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
     .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "SIP", "Store", "DigestAuth", "Support", nioCore, logging]),

@@ -8,12 +8,14 @@ package enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     case refused(status: Int, phrase: String, detail: String?)
     /// What the server answered can't be used.
     case unusableAnswer(String)
+    /// A relay or a receiver said no, for this reason.
+    case denied(String)
     /// The call or its connection ended without our doing.
     case lost(String)
 
     package var description: String {
         switch self {
-        case .usage(let text), .noAnswer(let text), .unusableAnswer(let text), .lost(let text): text
+        case .usage(let text), .noAnswer(let text), .unusableAnswer(let text), .denied(let text), .lost(let text): text
         case .refused(let status, let phrase, let detail):
             "the server refused: \(status) \(phrase)" + (detail.map { " (\($0))" } ?? "")
         }

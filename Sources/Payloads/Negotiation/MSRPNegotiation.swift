@@ -119,14 +119,14 @@ package struct MSRPNegotiation: Sendable {
         let cema = cema ?? local.offersCEMA
         let address = connectionURI(of: localPath, cema: cema)
         let isTLS = PathURI(parsing: String(localPath.prefix { $0 != " " }))?.isTLS ?? false
-        // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3), and nobody may offer passive
-        // (RFC 6135 section 4.2.2).
-        let isActive = local.offeredSetup == .active && !(cema && local.usesRelay)
+        // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3). Passive is offered only when the
+        // user asked for it: what a peer may not do for itself (RFC 6135 section 4.2.2) is what relays are for.
+        let setup: Setup = cema && local.usesRelay ? .actpass : local.offeredSetup
         let ours = LocalDescription.message(
             .init(
                 transport: isTLS ? "TCP/TLS/MSRP" : "TCP/MSRP", path: localPath, address: address,
                 acceptTypes: local.acceptTypes, wrapsTypes: local.acceptTypes.contains("message/cpim"),
-                setup: isActive ? .active : .actpass, hasCEMA: cema, isTLS: isTLS, hasChatroom: true,
+                setup: setup, hasCEMA: cema, isTLS: isTLS, hasChatroom: true,
                 direction: direction),
             local: local)
 

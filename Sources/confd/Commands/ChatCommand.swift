@@ -49,6 +49,29 @@ struct ChatCommand: AsyncParsableCommand {
             valueName: "password"))
     var password: String?
 
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Messages go through this MSRP relay of yours (port 2855 if none is given), over TLS with --tls. Once more for "
+                + "each further relay behind it.", valueName: "host:port"))
+    var relay: [String] = []
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Who you are at the relay; without it as --as says. The password is the same.", valueName: "user@domain"))
+    var relayUser: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Trust the authorities in this PEM file for the relay's certificate, rather than the system's.",
+            valueName: "file"))
+    var trust: String?
+
+    @Flag(help: "Take any certificate of the relay.")
+    var noVerify = false
+
+    @Flag(help: "Have the room connect to the relay, rather than the relay to the room.")
+    var passive = false
+
     @OptionGroup var way: WayOptions
 
     @Flag(help: "Carry the messages over TLS (TCP/TLS/MSRP); the default is TCP/MSRP.")
@@ -85,6 +108,7 @@ struct ChatCommand: AsyncParsableCommand {
         if let exitAfter, exitAfter < 0 { throw ValidationError("--exit-after: a number of messages, 0 or more") }
         if let wait, !(0...1_000_000).contains(wait) { throw ValidationError("--wait: seconds, 0 or more") }
         guard (0.001...3600).contains(timeout) else { throw ValidationError("--timeout: 0.001 to 3600 seconds") }
+        if relay.isEmpty, relayUser == nil, passive { throw ValidationError("--passive needs --relay or --relay-user") }
         if let chunkSize, chunkSize < 2048 {
             throw ValidationError("--chunk-size: 2048 bytes or more (RFC 4975 section 7.1.1)")
         }
@@ -113,7 +137,7 @@ struct ChatCommand: AsyncParsableCommand {
     static func exitCode(for error: ClientError) -> ExitCode {
         switch error {
         case .usage: ExitCode.validationFailure
-        case .refused, .unusableAnswer: ExitCode(1)
+        case .refused, .denied, .unusableAnswer: ExitCode(1)
         case .noAnswer: ExitCode(2)
         case .lost: ExitCode(3)
         }
@@ -129,6 +153,8 @@ struct ChatCommand: AsyncParsableCommand {
         options.nickname = nick
         options.password = password ?? getenv("CONFD_PASSWORD").map { String(cString: $0) }
         options.usesTLS = tls
+        options.isPassive = passive
+        if !relay.isEmpty || relayUser != nil { options.relay = try relayOptions(me) }
         options.plainText = plainText
         options.isQuiet = quiet
         options.exitAfter = exitAfter
@@ -136,6 +162,17 @@ struct ChatCommand: AsyncParsableCommand {
         options.timeout = .milliseconds(Int64(timeout * 1000))
         options.chunkSize = chunkSize
         return options
+    }
+
+    /// Without --relay, but with --relay-user, the relay of that user's domain.
+    private func relayOptions(_ me: SIPURI) throws(ClientError) -> RelayOptions {
+        let user = try RelayArguments.user(relayUser ?? "\(me.user ?? "")@\(me.host)", option: "--relay-user")
+        guard let password = password ?? getenv("CONFD_PASSWORD").map({ String(cString: $0) }) else {
+            throw .usage("the relay wants a password for \(user): give --password, or set CONFD_PASSWORD")
+        }
+        return RelayOptions(
+            user: user, password: password, relays: try RelayArguments.addresses(relay),
+            security: LinkSecurity(usesTLS: tls, verifies: !noVerify, trustFile: trust))
     }
 
     private func chat(_ options: ChatOptions) async throws(ClientError) -> ChatOutcome {

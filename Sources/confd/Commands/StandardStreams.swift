@@ -9,7 +9,7 @@ enum StandardOutput {
 
 /// Standard error, a line at a time.
 enum StandardError {
-    static func write(_ line: String) { writeAll(line + "\n", to: STDERR_FILENO) }
+    static func write(_ line: String, terminator: String = "\n") { writeAll(line + terminator, to: STDERR_FILENO) }
 }
 
 /// One system call where the system takes it whole, so that lines of several threads don't mix.

@@ -7,6 +7,10 @@ package struct ChatOptions: Sendable {
     package var identity: SIPURI
     package var nickname: String?
     package var password: String?
+    /// The way of the messages through relays of ours; nil: straight to the room.
+    package var relay: RelayOptions?
+    /// Lets the room connect to us, which takes relays (RFC 6135 section 4.2).
+    package var isPassive = false
     /// Offers TCP/TLS/MSRP rather than TCP/MSRP.
     package var usesTLS = false
     /// Offers text/plain alone, as clients that know nothing of chat rooms do.

@@ -4,10 +4,12 @@ import NIOCore
 import NIOGnuTLS
 import Payloads
 
-/// The client's end of one MSRP session, confined to the transport's loop: binds, sends, receives.
-final class MessageSession: SessionOwner {
+/// The client's end of one chat session, confined to the transport's loop: binds, sends, receives.
+final class MessageSession: LinkUser {
     enum Event: Sendable {
-        /// The server answered our empty SEND: messages may flow.
+        /// Our relays have given us their URIs: what to write into a=path.
+        case reserved(path: String)
+        /// The server answered our empty SEND, or sent its own: messages may flow.
         case bound
         case received(contentType: String, body: ByteBuffer)
         /// What became of a message of ours.
@@ -16,16 +18,29 @@ final class MessageSession: SessionOwner {
         /// A REPORT about a message of ours.
         case reported(Report)
         /// The end; nothing follows.
-        case closed(String)
+        case closed(ClientError)
+    }
+
+    /// What the server's answer says of the session.
+    struct Terms: Sendable {
+        var remotePath: Path
+        /// Where to connect to; of no use behind relays.
+        var destination: Destination?
+        /// The certificates the server announced; of no use behind relays, which present their own.
+        var fingerprints: [Fingerprint]
+        /// Whether we send the first, empty SEND (RFC 6135 section 4.2).
+        var isActive = true
     }
 
     let id: SessionID
     private let transport: TransportLoop
     private let emit: @Sendable (Event) -> Void
+    private var link: SessionLink?
     private var endpoint: EndpointSession?
     private var connection: Connection?
+    private var terms: Terms?
     private var bind: MessageID?
-    private var fingerprints: [NIOGnuTLS.CertificateFingerprint] = []
+    private var isBound = false
     private var isOver = false
     private let chunkSize: Int?
 
@@ -44,19 +59,23 @@ final class MessageSession: SessionOwner {
         id = SessionID.random()
     }
 
-    /// Connects to the server, whose path is `remotePath`.
-    func start(localPath: Path, remotePath: Path, destination: Destination, fingerprints: [Fingerprint]) {
-        var configuration = EndpointSession.Configuration(maxMessageSize: 1 << 28)
-        if let chunkSize { configuration.maxUnchunked = chunkSize }
-        endpoint = EndpointSession(localPath: localPath, remotePath: remotePath, configuration: configuration)
-        self.fingerprints = fingerprints.compactMap { NIOGnuTLS.CertificateFingerprint($0.value) }
-        transport.connector.connect(to: destination, owner: self, session: nil) { [self] result in
-            if case .failure(let error) = result {
-                end("can't connect to \(destination.host):\(destination.port): \(error.text)")
-            }
-        }
-        let bound = NIOLoopBound(self, eventLoop: transport.eventLoop)
-        transport.everyTick { now in bound.value.tick(now) }
+    /// Reserves the way through our own relays.
+    func reserve(_ relays: [SessionLink.Relay], _ options: RelayOptions) {
+        open(SessionLink(transport: transport, id: id, way: .relays(relays, options)))
+    }
+
+    /// Opens the session as the server's answer has it: through the relays that were reserved, or by a connection.
+    func start(localPath: Path, terms: Terms) {
+        self.terms = terms
+        if link != nil { return begin() }
+        guard let destination = terms.destination else { return end(.unusableAnswer("there is nowhere to connect to")) }
+        open(SessionLink(transport: transport, id: id, way: .direct(destination), localPath: localPath))
+    }
+
+    private func open(_ link: SessionLink) {
+        self.link = link
+        link.user = self
+        link.start()
     }
 
     /// Sends a message whole, or in chunks when it's long.
@@ -85,30 +104,58 @@ final class MessageSession: SessionOwner {
     /// Ends the session after what is queued was written.
     func close() {
         isOver = true
-        connection?.close(.orderly)
+        link?.close()
     }
 
     /// Writes what was enqueued from outside of the transport's own turns.
     func flush() { transport.scheduler.flush() }
 
-    private func end(_ reason: String) {
+    private func end(_ error: ClientError) {
         guard !isOver else { return }
         isOver = true
-        connection?.close(.now)
-        emit(.closed(reason))
+        link?.close()
+        emit(.closed(error))
     }
 
-    // MARK: SessionOwner
+    // MARK: LinkUser
 
-    func bound(_ connection: Connection, head: Head?) {
-        self.connection = connection
-        if !fingerprints.isEmpty {
+    func established(_ link: SessionLink) {
+        connection = link.connection
+        guard terms == nil, let own = link.localPath else { return begin() }
+        // Behind relays the other side may be here before its answer: it is served, and addressed when it is known.
+        makeEndpoint(localPath: own, remotePath: own)
+        emit(.reserved(path: link.advertisedPath?.description ?? ""))
+    }
+
+    private func makeEndpoint(localPath: Path, remotePath: Path) {
+        var configuration = EndpointSession.Configuration(maxMessageSize: 1 << 28)
+        if let chunkSize { configuration.maxUnchunked = chunkSize }
+        endpoint = EndpointSession(localPath: localPath, remotePath: remotePath, configuration: configuration)
+    }
+
+    private func begin() {
+        guard let terms, let link, let connection, let own = link.localPath else { return }
+        guard let remotePath = link.toPath(terms.remotePath) else {
+            return end(.unusableAnswer("the way to the server leads over too many relays"))
+        }
+        if endpoint == nil {
+            makeEndpoint(localPath: own, remotePath: remotePath)
+        } else {
+            endpoint?.redirect(to: remotePath)
+        }
+        // Behind relays the certificate is the relay's, and was looked at when the connection was made.
+        let fingerprints = terms.fingerprints.compactMap { NIOGnuTLS.CertificateFingerprint($0.value) }
+        if link.usePath.isEmpty, !fingerprints.isEmpty {
             guard let certificate = connection.peerCertificate,
                 NIOGnuTLS.CertificateFingerprint.match(certificate: certificate, oneOf: fingerprints)
-            else { return end("the server's certificate is not the one it announced (RFC 4975 section 14.4)") }
+            else { return end(.lost("the server's certificate is not the one it announced (RFC 4975 section 14.4)")) }
         }
-        connection.withOutput { output in
-            bind = try? endpoint?.sendEmpty(now: .now(), into: &output)
+        if terms.isActive {
+            connection.withOutput { output in
+                bind = try? endpoint?.sendEmpty(now: .now(), into: &output)
+            }
+        } else if isBound {
+            emit(.bound)
         }
     }
 
@@ -129,7 +176,10 @@ final class MessageSession: SessionOwner {
             emit(.reported(report))
         case .response(_, let status):
             emit(.nicknameAnswered(status))
-        case .empty, .refused, .aborted, nil:
+        case .empty:
+            if !isBound, let terms, !terms.isActive { emit(.bound) }
+            isBound = true
+        case .refused, .aborted, nil:
             break
         }
         tellDeliveries()
@@ -138,18 +188,15 @@ final class MessageSession: SessionOwner {
 
     func writable(_ connection: Connection) { pump() }
 
-    func closed(_ connection: Connection, reason: CloseReason) {
-        let text =
-            switch reason {
-            case .peerClosed: "the server closed the connection"
-            case .garbage: "the server doesn't speak MSRP"
-            case .tlsFailed: "TLS failed"
-            case .failed, .unboundTimeout, .closedHere: "the connection was lost"
-            }
-        end(text)
+    func ended(_ error: ClientError) {
+        connection = nil
+        guard !isOver else { return }
+        isOver = true
+        // With a call there is a server that was reached, and a session that is lost.
+        emit(.closed(terms == nil ? error : .lost(error.description)))
     }
 
-    private func tick(_ now: NIODeadline) {
+    func ticked(_ now: NIODeadline) {
         guard !isOver else { return }
         _ = endpoint?.expire(now: now)
         tellDeliveries()
@@ -163,9 +210,11 @@ final class MessageSession: SessionOwner {
             }
             bind = nil
             switch delivery.outcome {
-            case .acknowledged: emit(.bound)
-            case .failed(let status): end("the server refused our MSRP session: \(status)")
-            case .timedOut: end("the server didn't answer on the MSRP connection")
+            case .acknowledged:
+                isBound = true
+                emit(.bound)
+            case .failed(let status): end(.lost("the server refused our MSRP session: \(status)"))
+            case .timedOut: end(.lost("the server didn't answer on the MSRP connection"))
             }
         }
     }
@@ -188,18 +237,3 @@ final class MessageSession: SessionOwner {
 
 @available(*, unavailable)
 extension MessageSession: Sendable {}
-
-extension ConnectError {
-    /// For people.
-    fileprivate var text: String {
-        switch self {
-        case .unknownHost: "no such host"
-        case .refusedByPolicy: "not allowed"
-        case .tooManyConnections: "too many connections"
-        case .timedOut: "no answer in time"
-        case .failed: "nobody there"
-        case .noTLS, .tlsFailed: "TLS failed"
-        case .shuttingDown: "leaving"
-        }
-    }
-}

@@ -4,7 +4,6 @@ import MSRP
 import MSRPTransport
 import NIOCore
 import NIOGnuTLS
-import NIOPosix
 import Payloads
 package import SIP
 
@@ -13,7 +12,7 @@ package import SIP
 /// Everything that happens, on the SIP thread, on the message session's loop, in the input and by the clock, comes
 /// through one queue and is handled in turn.
 package actor ChatClient {
-    private enum Happening: Sendable {
+    enum Happening: Sendable {
         case sip(SIPEvent)
         case session(MessageSession.Event)
         /// Nil: the input has ended.
@@ -24,7 +23,9 @@ package actor ChatClient {
         case interrupted
     }
 
-    private enum Phase: Equatable {
+    enum Phase: Equatable {
+        /// Our relays have not all given us their URIs.
+        case reserving
         /// The INVITE has no final answer.
         case calling
         /// The MSRP session isn't bound.
@@ -42,7 +43,7 @@ package actor ChatClient {
     private static let farewell: Duration = .seconds(4)
     private static let shortFarewell: Duration = .seconds(1)
 
-    private let options: ChatOptions
+    let options: ChatOptions
     private let printer: ChatPrinter
     private let nextLine: @Sendable () async -> String?
     private let output: @Sendable (String) -> Void
@@ -52,16 +53,16 @@ package actor ChatClient {
     private let happenings: AsyncStream<Happening>
     private let happened: AsyncStream<Happening>.Continuation
 
-    private var phase = Phase.calling
-    private var failure: ClientError?
-    private var stack: SIPStack?
-    private var session: NIOLoopBound<MessageSession>?
-    private var negotiation: MSRPNegotiation
-    private var media: ChosenMedia?
-    private var call: Call?
-    private var localPath = ""
-    private var hasTriedPassword = false
-    private var showsParticipants = false
+    var phase = Phase.calling
+    var failure: ClientError?
+    var stack: SIPStack?
+    var session: NIOLoopBound<MessageSession>?
+    var negotiation: MSRPNegotiation
+    var media: ChosenMedia?
+    var dialog: Call?
+    var localPath = ""
+    var hasTriedPassword = false
+    var showsParticipants = false
 
     private var inputEnded = false
     private var isReading = false
@@ -94,7 +95,9 @@ package actor ChatClient {
         let accept = options.plainText ? ["text/plain"] : ["message/cpim", "text/plain"]
         let local = LocalMedia(
             maxSize: nil, chatroom: options.plainText ? nil : .init(nicknames: true, privateMessages: true),
-            acceptTypes: accept, allowsTCP: !options.usesTLS, allowsTLS: options.usesTLS, offeredSetup: .active)
+            acceptTypes: accept, allowsTCP: !options.usesTLS, allowsTLS: options.usesTLS,
+            offeredSetup: options.isPassive ? .passive : .active,
+            usesRelay: options.relay != nil)
         negotiation = MSRPNegotiation(local: local, originID: UInt64.random(in: .min ... .max))
     }
 
@@ -108,8 +111,13 @@ package actor ChatClient {
         let stack = try await ClientStack.start(for: options.peer, logger: logger)
         self.stack = stack
         await stack.setHandler(pipe)
-        await callRoom(retrying: nil, authorization: nil)
-        after(options.timeout, .answerOverdue)
+        do throws(ClientError) {
+            if let relay = options.relay { try await reserve(relay) } else { await call() }
+        } catch {
+            await stack.shutdown()
+            await transport.shutdown()
+            throw error
+        }
         for await happening in happenings {
             await handle(happening)
             if phase == .over { break }
@@ -122,22 +130,33 @@ package actor ChatClient {
         return undelivered > 0 ? .undelivered(undelivered) : .complete
     }
 
+    private func call() async {
+        phase = .calling
+        await callRoom(retrying: nil, authorization: nil)
+        after(options.timeout, .answerOverdue)
+    }
+
     private func openTransport() async throws(ClientError) -> TransportHandle {
-        var configuration = TransportConfiguration(egress: .any)
-        do throws(CertificateError) {
-            if options.usesTLS {
-                let identity = try SelfSignedCertificate.generate(names: [options.identity.host])
-                configuration.clientTLS = try TLSContext.client(identity: identity)
-                negotiation.local.fingerprints = [identity.fingerprint()].compactMap {
-                    guard case .fingerprint(let fingerprint) = Fingerprint.parse($0.description) else { return nil }
-                    return fingerprint
-                }
+        let configuration: TransportConfiguration
+        if let relay = options.relay {
+            configuration = try ClientTransport.configuration(relay.security)
+        } else {
+            var identity: TLSIdentity?
+            do throws(CertificateError) {
+                if options.usesTLS { identity = try SelfSignedCertificate.generate(names: [options.identity.host]) }
+            } catch {
+                throw .unusableAnswer("\(error)")
             }
-        } catch {
-            throw .unusableAnswer("\(error)")
+            negotiation.local.fingerprints = [identity?.fingerprint()].compactMap {
+                guard let text = $0?.description, case .fingerprint(let fingerprint) = Fingerprint.parse(text) else {
+                    return nil
+                }
+                return fingerprint
+            }
+            let security = LinkSecurity(usesTLS: options.usesTLS, verifies: false)
+            configuration = try ClientTransport.configuration(security, identity: identity)
         }
-        let transport = await TransportHandle.start(
-            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration, logger: logger)
+        let transport = await ClientTransport.start(configuration, logger: logger)
         let chunkSize = options.chunkSize
         let happened = happened
         let session = await transport.perform { transport in
@@ -153,7 +172,14 @@ package actor ChatClient {
         return transport
     }
 
-    private func after(_ delay: Duration, _ happening: Happening) {
+    /// The call needs our path, so the relays come first.
+    private func reserve(_ relay: RelayOptions) async throws(ClientError) {
+        phase = .reserving
+        let relays = try await RelayWay.find(relay)
+        if let session { try? await session.onLoop { $0.reserve(relays, relay) } }
+    }
+
+    func after(_ delay: Duration, _ happening: Happening) {
         let happened = happened
         Task {
             try? await Task.sleep(for: delay)
@@ -161,7 +187,7 @@ package actor ChatClient {
         }
     }
 
-    private func notice(_ text: String) {
+    func notice(_ text: String) {
         if !options.isQuiet { notices(text) }
     }
 
@@ -210,141 +236,27 @@ package actor ChatClient {
         }
     }
 
-    private func fail(_ error: ClientError) async {
+    func fail(_ error: ClientError) async {
         if failure == nil { failure = error }
         await hangUp()
     }
 
-    private func hangUp() async {
+    func hangUp() async {
         guard phase != .leaving, phase != .over else { return }
         phase = .leaving
-        if let call { await stack?.bye(call) }
+        if let dialog { await stack?.bye(dialog) }
         if let session { try? await session.onLoop { $0.close() } }
         after(failure == nil ? Self.farewell : Self.shortFarewell, .farewellOverdue)
-    }
-
-    // MARK: The call
-
-    private func callRoom(retrying: Call?, authorization: HeaderField?) async {
-        let offer = negotiation.makeOffer(localPath: localPath)
-        let from = NameAddr(displayName: options.nickname, uri: options.identity).description
-        call = await stack?.invite(
-            options.peer.target, from: from, to: "<\(options.room)>", route: options.peer.route,
-            headers: authorization.map { [$0] } ?? [],
-            body: MessageBody(contentType: "application/sdp", content: offer), retrying: retrying)
-    }
-
-    private func handle(_ event: SIPEvent) async {
-        switch event {
-        case .response(let call, let method, let response) where call == self.call && method == "INVITE":
-            if phase == .calling, !response.isProvisional { await answered(response) }
-        case .ended(let call, let ending) where call == self.call:
-            if phase != .leaving, failure == nil { failure = .lost("the call ended: \(ending.text)") }
-            phase = .over
-        case .bye(let call, let request) where call == self.call:
-            let reason = request.headers["Reason"].map { ": \(Self.words(of: $0))" } ?? ""
-            if phase != .leaving { failure = .lost("the server ended the call\(reason)") }
-        case .reinvite(let call, let transaction, let request), .update(let call, let transaction, let request):
-            if call == self.call { await renegotiate(transaction, request) }
-        case .invite(_, let transaction, _):
-            await stack?.respond(to: transaction, status: 486)
-        case .inDialogRequest(_, let transaction, let request), .request(let transaction, let request):
-            await stack?.respond(to: transaction, status: request.method == "OPTIONS" ? 200 : 405)
-        default:
-            break
-        }
-    }
-
-    /// The text of a Reason header (RFC 3326), else all of it.
-    private static func words(of reason: String) -> String {
-        guard let start = reason.firstRange(of: "text=\"") else { return reason }
-        return String(reason[start.upperBound...].prefix { $0 != "\"" })
-    }
-
-    private func answered(_ response: Response) async {
-        guard let call else { return }
-        if response.status == 401 || response.status == 407, await authenticate(response, call) { return }
-        guard response.isSuccess else {
-            failure = refusal(response)
-            phase = .over
-            return
-        }
-        await stack?.acknowledge(call)
-        phase = .connecting
-        showsParticipants =
-            response.headers.contains("Allow-Events", token: "conference") && response.allow.contains("SUBSCRIBE")
-        if !response.contacts.contains(where: { $0.parameter("isfocus") != nil }) {
-            notice("\(options.room) is not a conference focus; going on all the same")
-        }
-        do {
-            let examination = try negotiation.acceptAnswer(response.body?.content ?? [])
-            try await connect(examination.media)
-        } catch let error as ClientError {
-            await fail(error)
-        } catch {
-            await fail(.unusableAnswer("the server's answer can't be used: \(error)"))
-        }
-    }
-
-    private func refusal(_ response: Response) -> ClientError {
-        if response.isLocal {
-            return .noAnswer("no answer from \(options.peer.route): \(response.status) \(response.phrase)")
-        }
-        var detail = response.headers["Warning"] ?? response.headers["Reason"]
-        if response.status == 401 || response.status == 407 {
-            detail = hasTriedPassword ? "wrong name or password" : "give the password by --password"
-        }
-        return .refused(status: response.status, phrase: response.phrase, detail: detail)
-    }
-
-    /// Calls again with what the challenge asks for (RFC 3261 section 22).
-    private func authenticate(_ response: Response, _ call: Call) async -> Bool {
-        let isProxy = response.status == 407
-        guard let password = options.password, let user = options.identity.user,
-            let challenge = DigestChallenge.best(of: isProxy ? response.proxyChallenges : response.challenges),
-            !hasTriedPassword || challenge.isStale
-        else { return false }
-        hasTriedPassword = true
-        let credentials = DigestCredentials(
-            answering: challenge, username: user, password: password, method: "INVITE",
-            uri: options.peer.target.description,
-            count: .init(cnonce: String(UInt64.random(in: .min ... .max), radix: 16)))
-        await callRoom(
-            retrying: call,
-            authorization: HeaderField(isProxy ? "Proxy-Authorization" : "Authorization", credentials.headerValue))
-        return true
-    }
-
-    private func connect(_ media: ChosenMedia) async throws {
-        self.media = media
-        guard let remote = Path(media.remotePath), let local = Path(localPath), let target = media.target, let session
-        else { throw ClientError.unusableAnswer("the server's a=path can't be used: \(media.remotePath)") }
-        let destination = Destination(
-            host: target.host, port: Int(target.port), isTLS: media.isTLS, isAtPeersWord: false)
-        let fingerprints = media.fingerprints
-        try await session.onLoop {
-            $0.start(localPath: local, remotePath: remote, destination: destination, fingerprints: fingerprints)
-        }
-    }
-
-    private func renegotiate(_ transaction: Transaction, _ request: Request) async {
-        guard let body = request.body else {
-            await stack?.respond(to: transaction, status: 200)
-            return
-        }
-        do throws(Refusal) {
-            _ = try negotiation.examine(offer: body.content)
-            let answer = MessageBody(contentType: "application/sdp", content: negotiation.answer(localPath: localPath))
-            await stack?.respond(to: transaction, status: 200, body: answer)
-        } catch {
-            await stack?.respond(to: transaction, status: error.status)
-        }
     }
 
     // MARK: The session
 
     private func handle(_ event: MessageSession.Event) async {
         switch event {
+        case .reserved(let path):
+            guard phase == .reserving else { return }
+            localPath = path
+            await call()
         case .bound:
             guard phase == .connecting else { return }
             phase = .chatting
@@ -363,9 +275,14 @@ package actor ChatClient {
             if !report.status.isSuccess { notice("a message did not reach everybody: \(report.status)") }
         case .nicknameAnswered(let status):
             notice(status.isSuccess ? "nickname accepted" : "nickname refused: \(status)")
-        case .closed(let reason):
-            // The BYE may be right behind it, and says more.
-            if phase != .leaving { await fail(.lost(reason)) }
+        case .closed(let error):
+            if phase == .reserving {
+                failure = error
+                phase = .over
+            } else if phase != .leaving {
+                // The BYE may be right behind it, and says more.
+                await fail(error)
+            }
         }
         await goOn()
     }
@@ -440,34 +357,5 @@ package actor ChatClient {
         else { return undelivered(because: "it can't be sent") }
         outstanding[id] = message.readableBytes
         outstandingOctets += message.readableBytes
-    }
-}
-
-extension NIOLoopBound where Value == MessageSession {
-    /// Runs `body` on the session's loop, and flushes what it wrote.
-    fileprivate func onLoop<Result: Sendable>(
-        _ body: @escaping @Sendable (MessageSession) -> Result
-    ) async throws -> Result {
-        try await eventLoop.submit {
-            let result = body(self.value)
-            self.value.flush()
-            return result
-        }.get()
-    }
-}
-
-extension Ending {
-    /// For people.
-    fileprivate var text: String {
-        switch self {
-        case .bye: "the server hung up"
-        case .hungUp: "we hung up"
-        case .cancelled: "cancelled"
-        case .rejected(let status): "refused with \(status)"
-        case .unacknowledged: "our ACK did not arrive"
-        case .sessionExpired: "the session timer ran out"
-        case .failed(let status, let phrase): "\(status) \(phrase)"
-        case .shutDown: "shut down"
-        }
     }
 }

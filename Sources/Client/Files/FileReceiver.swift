@@ -1,0 +1,275 @@
+import MSRP
+import MSRPTransport
+import NIOCore
+import NIOPosix
+
+/// The receiving end of a file's session, confined to the transport's loop.
+///
+/// It writes to the disk on that loop: the process has nothing else to do there, and a disk that is slow is to slow the
+/// sender down.
+final class FileReceiver: LinkUser {
+    enum Event: Sendable {
+        /// The path to give to the sender.
+        case ready(String)
+        case began(name: String, total: UInt64?, offset: UInt64)
+        /// Octets of the file that are here; not for every chunk.
+        case progress(UInt64)
+        case stored(path: String, size: UInt64, resumedAt: UInt64, sha256: String)
+        /// The session is over; `part` is what is left of an unfinished file.
+        case ended(ClientError, part: Part?)
+
+        struct Part: Sendable {
+            var path: String
+            var length: UInt64
+            var total: UInt64?
+        }
+    }
+
+    /// Between two `progress` events.
+    private static let progressStep: TimeAmount = .milliseconds(200)
+    /// How long the sender may take to close after the last REPORT.
+    private static let farewell: TimeAmount = .seconds(3)
+
+    private let folder: String
+    private let link: SessionLink
+    private let emit: @Sendable (Event) -> Void
+    private var reception: FileReception
+    private var file: PartFile?
+    /// The part that our answer to FILE_OFFSET told about.
+    private var resumable: PartFile?
+    private var isLookingForPart = false
+    /// FILE_OFFSET whose answer is not known yet.
+    private var waitingForOffset: Head?
+    private var offset: UInt64 = 0
+    private var lastProgress = NIODeadline.uptimeNanoseconds(0)
+    private var farewellOver: NIODeadline?
+    private var isOver = false
+
+    init(folder: String, link: SessionLink, emit: @escaping @Sendable (Event) -> Void) {
+        self.folder = folder
+        self.link = link
+        self.emit = emit
+        reception = FileReception(sessionKey: link.id.text)
+        link.user = self
+    }
+
+    /// Ends the session; what came is kept.
+    /// - Returns: the part, when a file was unfinished.
+    func stop() -> Event.Part? {
+        isOver = true
+        link.close()
+        return keepPart()
+    }
+
+    private func keepPart() -> Event.Part? {
+        resumable?.keep()
+        resumable = nil
+        guard let file, !reception.isComplete else { return nil }
+        file.keep()
+        self.file = nil
+        guard file.length > 0 else { return nil }
+        return Event.Part(path: file.partPath, length: file.length, total: reception.total)
+    }
+
+    // MARK: LinkUser
+
+    func established(_ link: SessionLink) {
+        guard let path = link.advertisedPath else {
+            return finish(.unusableAnswer("the way through the relays is too long"))
+        }
+        emit(.ready(path.description))
+    }
+
+    func part(_ part: Part, from connection: Connection) {
+        switch part {
+        case .head(let head):
+            switch reception.received(head) {
+            case .none: break
+            case .wantsOffset(let name, let size): lookForPart(name, size)
+            case .begins(let name, let total, let offset): begin(name, total, offset)
+            }
+        case .body(let bytes):
+            guard reception.receivedBody(bytes.readableBytes), let file else { return }
+            do throws(FileError) {
+                try file.append(bytes)
+            } catch {
+                reception.fail(.stopSending)
+                fail(error)
+            }
+        case .outgoingEndLine:
+            break
+        case .end(let continuation):
+            end(continuation, connection)
+        }
+    }
+
+    func writable(_ connection: Connection) {}
+
+    func ticked(_ now: NIODeadline) {
+        if let farewellOver, farewellOver <= now { finish(.lost("the sender didn't close the session")) }
+    }
+
+    func ended(_ error: ClientError) { finish(error) }
+
+    private func finish(_ error: ClientError) {
+        guard !isOver else { return }
+        isOver = true
+        link.close()
+        emit(.ended(error, part: keepPart()))
+    }
+
+    private func fail(_ error: FileError) { failure = .denied(error.description) }
+    private var failure: ClientError?
+
+    // MARK: The file
+
+    /// Finding the part again takes reading it, which may take a while.
+    private func lookForPart(_ name: String, _ size: UInt64?) {
+        guard let size, reception.message == nil, !isLookingForPart else { return }
+        resumable = nil
+        reception.agreement = nil
+        isLookingForPart = true
+        let folder = folder
+        let bound = NIOLoopBound(self, eventLoop: link.transport.eventLoop)
+        NIOThreadPool.singleton.runIfActive(eventLoop: link.transport.eventLoop) {
+            PartFile.resume(folder: folder, name: name, size: size)
+        }.whenComplete { result in
+            bound.value.foundPart((try? result.get()) ?? nil)
+        }
+    }
+
+    private func foundPart(_ part: PartFile?) {
+        isLookingForPart = false
+        guard !isOver, reception.message == nil else { return }
+        resumable = part
+        reception.agreement = part.map { .init(offset: $0.length) }
+        if let head = waitingForOffset, let connection = link.connection { answerOffset(head, connection) }
+        link.transport.scheduler.flush()
+    }
+
+    private func answerOffset(_ head: Head, _ connection: Connection) {
+        waitingForOffset = nil
+        guard !isLookingForPart else {
+            waitingForOffset = head
+            return
+        }
+        var headers = [(name: "Offset", value: "\(resumable?.length ?? 0)")]
+        // Lets the sender see whether what we have is the beginning of what it has.
+        if let resumable { headers.append(("Offset-Hash", "sha-256:\(resumable.hash.hexadecimal)")) }
+        respond(to: head, .ok, headers: headers, connection)
+    }
+
+    private func begin(_ name: String, _ total: UInt64?, _ offset: UInt64) {
+        self.offset = offset
+        if offset > 0, let resumable {
+            file = resumable
+        } else {
+            do throws(FileError) {
+                file = try PartFile.create(folder: folder, name: name)
+            } catch {
+                reception.fail(.stopSending)
+                return fail(error)
+            }
+        }
+        resumable = nil
+        emit(.began(name: name, total: total, offset: offset))
+    }
+
+    // MARK: Answers
+
+    private func end(_ continuation: Continuation, _ connection: Connection) {
+        guard let head = reception.head else { return }
+        switch reception.receivedEnd(continuation) {
+        case .none:
+            break
+        case .offset:
+            answerOffset(head, connection)
+        case .answer(let status):
+            respond(to: head, status, connection)
+            if let failure {
+                self.failure = nil
+                finish(failure)
+            }
+        case .chunk(let range):
+            respond(to: head, .ok, connection)
+            report(on: head, range, connection)
+            let now = NIODeadline.now()
+            if now - lastProgress >= Self.progressStep {
+                lastProgress = now
+                emit(.progress(reception.length))
+            }
+        case .complete(let range):
+            respond(to: head, .ok, connection)
+            store(head, range)
+        case .aborted:
+            respond(to: head, .ok, connection)
+            finish(.lost("the sender gave up"))
+        }
+    }
+
+    /// The disk may take a while with a file's last octets.
+    private func store(_ head: Head, _ range: ByteRange) {
+        guard let file else { return }
+        let bound = NIOLoopBound(self, eventLoop: link.transport.eventLoop)
+        NIOThreadPool.singleton.runIfActive(eventLoop: link.transport.eventLoop) {
+            Result { () throws(FileError) in try file.complete() }
+        }.whenComplete { result in
+            bound.value.stored((try? result.get()) ?? .failure(FileError("leaving")), head, range)
+        }
+    }
+
+    private func stored(_ result: Result<String, FileError>, _ head: Head, _ range: ByteRange) {
+        guard let file else { return }
+        self.file = nil
+        switch result {
+        case .success(let path):
+            if let connection = link.connection { report(on: head, range, connection) }
+            emit(.stored(path: path, size: file.length, resumedAt: offset, sha256: file.hash.hexadecimal))
+            farewellOver = .now() + Self.farewell
+        case .failure(let error):
+            file.keep()
+            finish(.denied(error.description))
+        }
+        link.transport.scheduler.flush()
+    }
+
+    /// RFC 4975 section 7.2: nothing for `Failure-Report: no`, only refusals for `partial`.
+    private func respond(
+        to head: Head, _ status: Status, headers: [(name: String, value: String)] = [], _ connection: Connection
+    ) {
+        guard let own = link.localPath else { return }
+        if head.method == .send {
+            switch head.failureReport {
+            case .no: return
+            case .partial where status.isSuccess: return
+            case .partial, .yes: break
+            }
+        }
+        _ = head.withValue("From-Path") { path in
+            // The previous hop answers for a SEND; other answers go the whole way back.
+            let isSend = head.method == .send
+            let end = isSend ? path.firstIndex(of: UInt8(ascii: " ")) ?? path.count : path.count
+            connection.withOutput { output in
+                Frame.writeResponse(
+                    id: head.transactionID, status: status, toPath: UnsafeRawBufferPointer(rebasing: path[..<end]),
+                    fromPath: ByteBuffer(string: own.description), headers: headers, into: &output)
+            }
+        }
+    }
+
+    /// RFC 4975 section 7.1.3: one for each chunk, which shows the sender how far the file has come.
+    private func report(on head: Head, _ range: ByteRange, _ connection: Connection) {
+        guard head.successReport == .yes, let messageID = head.messageID, let own = link.localPath else { return }
+        _ = head.withValue("From-Path") { path in
+            connection.withOutput { output in
+                Frame.writeReport(
+                    id: TransactionID(UInt64.random(in: .min ... .max)), toPath: path,
+                    fromPath: ByteBuffer(string: own.description), messageID: messageID, byteRange: range, status: .ok,
+                    into: &output)
+            }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension FileReceiver: Sendable {}
