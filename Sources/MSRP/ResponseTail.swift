@@ -3,7 +3,7 @@ import NIOCore
 
 /// What a peer's plain 200s look like behind the transaction identifier, learnt from one that was parsed in
 /// full. The next ones are recognised by comparing octets, without making a `Head`.
-struct ResponseTail: Sendable {
+package struct ResponseTail: Sendable {
     /// The longest tail worth keeping.
     private static let longest = 2048
     /// A peer whose 200s differ each time is not learnt from for ever.
@@ -13,7 +13,9 @@ struct ResponseTail: Sendable {
     private var octets: [UInt8] = []
     private var lessons = 0
 
-    mutating func learn(from head: Head) {
+    package init() {}
+
+    package mutating func learn(from head: Head) {
         guard head.status == .ok, head.defect == nil, !head.hasBody, lessons < Self.mostLessons else { return }
         let start = 5 + head.transactionID.count
         let tail = head.withUnsafeBytes { Array($0[start...]) } + [UInt8](repeating: Octet.hyphen, count: 7)
@@ -23,7 +25,7 @@ struct ResponseTail: Sendable {
     }
 
     /// The size of the 200 to the request with id `id` at the start of `bytes`; nil when anything else is there.
-    func match(_ id: UInt64, in bytes: UnsafeRawBufferPointer, at start: Int) -> Int? {
+    package func match(_ id: UInt64, in bytes: UnsafeRawBufferPointer, at start: Int) -> Int? {
         let tail = octets.count
         // "MSRP ", the identifier, the tail, the identifier, "$", CRLF
         let size = 5 + 16 + tail + 16 + 3

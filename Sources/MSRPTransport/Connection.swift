@@ -1,4 +1,4 @@
-import MSRP
+package import MSRP
 package import NIOCore
 import NIOGnuTLS
 
@@ -29,6 +29,11 @@ package final class Connection {
     var further: [Tenancy] = []
     /// What the owners of this connection share about it; dropped when it closes.
     package var companion: AnyObject?
+    /// The id whose end-line must not slip through in the body that is passed on now; see `PartParser.outgoingID`.
+    package var outgoingID: TransactionID? {
+        get { parser.outgoingID }
+        set { parser.outgoingID = newValue }
+    }
 
     /// When a connection that nobody owns, or that is being closed in an orderly way, is closed.
     var deadline: NIODeadline
@@ -132,6 +137,23 @@ package final class Connection {
     package func peerIsTrusted(for host: String) -> Bool {
         guard let peer, peer.isTrusted, let certificate = peer.certificate else { return false }
         return CertificateName.matches(certificate: certificate, host: host)
+    }
+}
+
+/// A companion that knows whether a message of some owner is half written.
+package protocol OutputArbiter: AnyObject {
+    /// Writes a whole message as soon as none is in the way.
+    func writeWhole(_ body: (inout ByteBuffer) -> Void)
+}
+
+extension Connection {
+    /// Writes a whole message, but never into one that an owner is still writing.
+    package func writeWhole(_ body: (inout ByteBuffer) -> Void) {
+        if let arbiter = companion as? any OutputArbiter {
+            arbiter.writeWhole(body)
+        } else {
+            withOutput(body)
+        }
     }
 }
 

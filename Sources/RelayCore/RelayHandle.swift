@@ -1,7 +1,7 @@
 package import DigestAuth
 package import Logging
 package import MSRPTransport
-package import NIOCore
+import NIOCore
 package import NIOGnuTLS
 
 /// The MSRP relay (RFC 4976) as others see it: Sendable, each method hops to the loop.
@@ -18,7 +18,10 @@ package struct RelayHandle: Sendable {
         let bound = await transport.perform { loop in
             let relay = Relay(transport: loop, configuration: configuration, logger: logger)
             relay.peerTLS = peerTLS
-            loop.authOwner = AuthOwner()
+            let desk = AuthDesk(transport: loop, opener: relay, accounts: accounts, logger: logger)
+            relay.desk = desk
+            relay.refresher = desk
+            loop.authOwner = desk
             return NIOLoopBound(relay, eventLoop: loop.eventLoop)
         }
         return RelayHandle(transport: transport, bound: bound)
@@ -37,14 +40,18 @@ package struct RelayHandle: Sendable {
         await transport.perform { _ in
             bound.value.configuration = configuration
             bound.value.peerTLS = peerTLS
+            bound.value.desk?.renew(accounts: accounts)
         }
     }
 
     package func snapshot() async -> RelaySnapshot {
         let bound = bound
-        return await transport.perform { _ in RelaySnapshot(counters: bound.value.counters, sessions: []) }
+        return await transport.perform { _ in bound.value.snapshot() }
     }
 
     /// Ends all sessions and takes no more; the connections are closed in an orderly way.
-    package func shutdown() async {}
+    package func shutdown() async {
+        let bound = bound
+        await transport.perform { _ in bound.value.shutdown() }
+    }
 }

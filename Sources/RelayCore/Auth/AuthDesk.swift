@@ -230,7 +230,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         if let reason = challenge.reason {
             note(reason, 401, request, scene, connection, isFailure: challenge.isFailure)
         }
-        connection.withOutput {
+        connection.writeWhole {
             AuthReply.write(challenge, algorithms: algorithms, opaque: opaque, to: head, into: &$0)
         }
         finish(.unauthorized, connection, closes: challenge.closes)
@@ -241,7 +241,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         _ connection: Connection
     ) {
         note(refusal.reason, refusal.status.code, request, scene, connection, isFailure: refusal.isFailure)
-        connection.withOutput { AuthReply.write(refusal, to: head, into: &$0) }
+        connection.writeWhole { AuthReply.write(refusal, to: head, into: &$0) }
         finish(refusal.status, connection, closes: refusal.closes)
     }
 
@@ -266,7 +266,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
             }
             session = opened
         }
-        job.connection.withOutput { AuthReply.write(grant, usePath: session.usePath, to: job.head, into: &$0) }
+        job.connection.writeWhole { AuthReply.write(grant, usePath: session.usePath, to: job.head, into: &$0) }
         finish(.ok, job.connection, closes: false)
     }
 
