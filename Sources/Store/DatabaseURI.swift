@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// `[Database] uri`, in the form of the libraries that the relay's predecessor used.
 package enum DatabaseURI: Sendable, Equatable {
     /// The absolute path of an SQLite file.
@@ -39,10 +37,29 @@ package enum DatabaseURI: Sendable, Equatable {
         // Parameters of the predecessor's library: none of them concerns us.
         rest = rest.prefix { $0 != "?" }
         while rest.hasPrefix("//") { rest = rest.dropFirst() }
-        guard let path = String(rest).removingPercentEncoding, !path.utf8.contains(0) else {
+        guard let path = decodingPercents(rest), !path.utf8.contains(0) else {
             throw misspelt(text, "has a % without two hexadecimal digits")
         }
         guard !path.hasSuffix("/"), path != "/:memory:" else { throw misspelt(text, "names no file") }
         return path
+    }
+
+    /// `%20` is a blank.
+    private static func decodingPercents(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+                let byte = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(byte)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
     }
 }

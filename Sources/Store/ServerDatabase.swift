@@ -13,7 +13,7 @@ struct ServerDatabase {
         self.kind = kind
         shown = Self.withoutPassword(text)
         var rest = text[...]
-        if let scheme = rest.range(of: "://") { rest = rest[scheme.upperBound...] }
+        if let scheme = rest.firstRange(of: "://") { rest = rest[scheme.upperBound...] }
         rest = rest.prefix { $0 != "?" }
         let authority = rest.prefix { $0 != "/" }
         let name = rest[authority.endIndex...].drop { $0 == "/" }
@@ -36,7 +36,7 @@ struct ServerDatabase {
 
     /// The text of a URI as it may be shown.
     static func withoutPassword(_ text: String) -> String {
-        guard let scheme = text.range(of: "://"), let at = text.lastIndex(of: "@"), at > scheme.upperBound,
+        guard let scheme = text.firstRange(of: "://"), let at = text.lastIndex(of: "@"), at > scheme.upperBound,
             let colon = text[scheme.upperBound..<at].firstIndex(of: ":")
         else { return text }
         return text[...colon] + "***" + text[at...]

@@ -1,0 +1,105 @@
+internal import GRDB
+
+/// The subscriber table as it was found in a file: every name that goes into SQL is one that SQLite itself told.
+struct TableShape: Sendable {
+    /// Quoted for SQL.
+    let table: String
+    let username: String
+    let domain: String
+    /// What is read: the password, or the hashes.
+    let secrets: Secrets
+
+    enum Secrets: Sendable {
+        case clearText(password: String)
+        case hashes(ha1: String, ha1SHA256: String?)
+    }
+
+    /// Finds table and columns.
+    ///
+    /// - Throws: StoreError, with the tables or columns that are there; DatabaseError when the file can't be read.
+    init(_ database: Database, _ wanted: SubscriberTable, path: String) throws {
+        let query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+        let tables = try String.fetchAll(database, sql: query).filter { !Self.isInternal($0) }
+        guard let table = Self.find(wanted.table, in: tables) else {
+            throw StoreError(
+                "there is no table '\(wanted.table)' in '\(path)'; "
+                    + (tables.isEmpty ? "it has no tables at all" : "its tables are \(Self.list(tables))"),
+                option: .subscriberTable)
+        }
+        let columns = try String.fetchAll(
+            database, sql: "SELECT name FROM pragma_table_xinfo(?)", arguments: [table])
+        func column(_ name: String, _ option: StoreError.Option) throws -> String {
+            if let column = Self.find(name, in: columns) { return Self.quote(column) }
+            throw StoreError(
+                "the table '\(table)' in '\(path)' has no column '\(name)'; its columns are \(Self.list(columns))",
+                option: option)
+        }
+        self.table = Self.quote(table)
+        username = try column(wanted.username, .usernameColumn)
+        domain = try column(wanted.domain, .domainColumn)
+        if wanted.hasClearTextPasswords {
+            secrets = .clearText(password: try column(wanted.password, .passwordColumn))
+        } else {
+            let ha1SHA256 = Self.find(wanted.ha1SHA256, in: columns).map(Self.quote)
+            secrets = .hashes(ha1: try column(wanted.ha1, .ha1Column), ha1SHA256: ha1SHA256)
+        }
+    }
+
+    /// Names are the same in any case, as in SQL (ASCII only, as in SQLite).
+    private static func find(_ name: String, in names: [String]) -> String? {
+        names.first { $0.utf8.elementsEqual(name.utf8) }
+            ?? names.first { $0.utf8.lazy.map(lower).elementsEqual(name.utf8.lazy.map(lower)) }
+    }
+
+    private static func lower(_ byte: UInt8) -> UInt8 {
+        UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte ? byte | 0x20 : byte
+    }
+
+    /// As an identifier of SQL; GRDB's own leaves quotes in it alone.
+    private static func quote(_ name: String) -> String {
+        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+
+    private static func isInternal(_ table: String) -> Bool {
+        table.hasPrefix("sqlite_") || table == "grdb_migrations"
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let most = 30
+        return names.prefix(most).joined(separator: ", ")
+            + (names.count > most ? " and \(names.count - most) more" : "")
+    }
+
+    /// The rows of an account: username and domain as they are written there, then the secrets. Its arguments are
+    /// `username` and `domain`.
+    ///
+    /// The user is compared twice: by the column's own collation, so that an index can serve, and by bytes.
+    var accountQuery: String {
+        let columns =
+            switch secrets {
+            case .clearText(let password): "\(password), NULL"
+            case .hashes(let ha1, let ha1SHA256): "\(ha1), \(ha1SHA256 ?? "NULL")"
+            }
+        return """
+            SELECT CAST(\(username) AS TEXT), \(columns) FROM \(table)
+            WHERE \(username) = :username AND CAST(\(username) AS TEXT) = :username COLLATE BINARY
+            AND \(domain) = :domain COLLATE NOCASE
+            ORDER BY \(domain) = :domain COLLATE BINARY DESC LIMIT 1
+            """
+    }
+
+    /// Of each domain: its name in lower case, its accounts, how many of them can be verified by MD5, and by SHA-256.
+    /// Nil where passwords are at hand, because then all can be.
+    var algorithmsQuery: String? {
+        guard case .hashes(let ha1, let ha1SHA256) = secrets else { return nil }
+        func hasDigits(_ column: String, _ count: Int) -> String {
+            "(length(\(column)) = \(count) AND \(column) NOT GLOB '*[^0-9a-fA-F]*')"
+        }
+        let inOwnColumn = ha1SHA256.map { " OR \(hasDigits($0, 64))" } ?? ""
+        return """
+            SELECT lower(\(domain)), count(*), total(coalesce(\(hasDigits(ha1, 32)), 0)),
+            total(coalesce(\(hasDigits(ha1, 64))\(inOwnColumn), 0))
+            FROM \(table) GROUP BY 1 LIMIT \(AlgorithmTable.mostDomains + 1)
+            """
+    }
+}
