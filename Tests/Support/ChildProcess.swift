@@ -136,4 +136,19 @@ package final class ChildProcess: @unchecked Sendable {
             usleep(5_000)
         }
     }
+
+    /// Resident memory in KiB.
+    package func residentKiB() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)
+        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
+            let words = line.split(whereSeparator: { " \t".contains($0) })
+            if words.count > 1, let value = Int(words[1]) { return value }
+        }
+        throw SupportError("no VmRSS of process \(identifier)")
+    }
+
+    /// Open descriptors.
+    package func descriptorCount() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(identifier)/fd").count
+    }
 }

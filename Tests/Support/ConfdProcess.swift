@@ -30,7 +30,11 @@ package final class ConfdProcess: Sendable {
             "Log": ["level": "info"],
         ]
         for (section, values) in options { sections[section, default: [:]].merge(values) { $1 } }
-        return sections.sorted { $0.key < $1.key }.map { name, values in
+        return text(sections)
+    }
+
+    static func text(_ sections: Options) -> String {
+        sections.sorted { $0.key < $1.key }.map { name, values in
             "[\(name)]\n" + values.sorted { $0.key < $1.key }.map { "\($0) = \($1)\n" }.joined()
         }.joined(separator: "\n")
     }
@@ -59,9 +63,12 @@ package final class ConfdProcess: Sendable {
         (self.udp, self.tcp, self.tls, self.msrp) = (udp, tcp, tls, msrp)
     }
 
-    deinit {
-        // A test that fails because the process is gone would not say why.
-        guard !process.isRunning, case .killed(let signal)? = try? process.waitForExit(within: 0) else { return }
+    deinit { Self.reportCrash(of: process) }
+
+    /// A test that fails because the process is gone would not say why.
+    static func reportCrash(of process: ChildProcess) {
+        guard !process.isRunning, case .killed(let signal)? = try? process.waitForExit(within: 0), signal != SIGKILL
+        else { return }
         let lines = process.standardError.split(separator: "\n", omittingEmptySubsequences: false)
         let report = lines.firstIndex { $0.contains("Program crashed") } ?? lines.endIndex
         let thread = lines.firstIndex { $0.hasPrefix("Thread ") && $0.hasSuffix(" crashed:") } ?? lines.endIndex
@@ -69,7 +76,7 @@ package final class ConfdProcess: Sendable {
         FileHandle.standardError.write(Data("confd was killed by signal \(signal):\n\(text)\n".utf8))
     }
 
-    private static func address(_ text: Substring) -> SocketAddress? {
+    static func address(_ text: Substring) -> SocketAddress? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil
         }
@@ -92,18 +99,6 @@ package final class ConfdProcess: Sendable {
         return try process.waitForExit(within: seconds)
     }
 
-    /// Resident memory in KiB.
-    package func residentKiB() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(process.identifier)/status", encoding: .utf8)
-        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
-            let words = line.split(whereSeparator: { " \t".contains($0) })
-            if words.count > 1, let value = Int(words[1]) { return value }
-        }
-        throw SupportError("no VmRSS of process \(process.identifier)")
-    }
-
-    /// Open descriptors.
-    package func descriptorCount() throws -> Int {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.identifier)/fd").count
-    }
+    package func residentKiB() throws -> Int { try process.residentKiB() }
+    package func descriptorCount() throws -> Int { try process.descriptorCount() }
 }

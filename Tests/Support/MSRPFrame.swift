@@ -9,6 +9,8 @@ package struct MSRPFrame: Sendable, CustomStringConvertible {
     package let fields: [(name: String, value: String)]
     package let body: [UInt8]?
     package let flag: Character
+    /// What stands before the body or the end-line, to the octet.
+    package var rawHead: [UInt8] = []
 
     package var status: Int { Int(word.prefix(3)) ?? 0 }
     package var isResponse: Bool { status > 0 }
@@ -66,7 +68,10 @@ package struct MSRPFrame: Sendable, CustomStringConvertible {
         while true {
             guard let (text, next) = line(bytes, at) else { return nil }
             if text.hasPrefix("-------\(id)"), text.utf8.count == mark.count + 1, let flag = text.last {
-                return (MSRPFrame(transactionID: id, word: word(words), fields: fields, body: nil, flag: flag), next)
+                let frame = MSRPFrame(
+                    transactionID: id, word: word(words), fields: fields, body: nil, flag: flag,
+                    rawHead: Array(bytes[start..<at]))
+                return (frame, next)
             }
             at = next
             if text.isEmpty { break }
@@ -82,7 +87,7 @@ package struct MSRPFrame: Sendable, CustomStringConvertible {
             if "$+#".utf8.contains(bytes[flagAt]), bytes[flagAt + 1] == 13, bytes[flagAt + 2] == 10 {
                 let frame = MSRPFrame(
                     transactionID: id, word: word(words), fields: fields, body: Array(bytes[bodyStart..<found]),
-                    flag: Character(UnicodeScalar(bytes[flagAt])))
+                    flag: Character(UnicodeScalar(bytes[flagAt])), rawHead: Array(bytes[start..<bodyStart]))
                 return (frame, flagAt + 3)
             }
             search = found + 1
@@ -101,23 +106,26 @@ package struct MSRPFrame: Sendable, CustomStringConvertible {
     }
 
     private static func find(_ pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-        bytes.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return nil }
-            var at = start
-            while at + pattern.count <= bytes.count {
-                guard let hit = memchr(base + at, Int32(pattern[0]), bytes.count - pattern.count - at + 1) else {
-                    return nil
-                }
-                at = UnsafeRawPointer(hit) - base
-                if memcmp(base + at, pattern, pattern.count) == 0 { return at }
-                at += 1
-            }
-            return nil
-        }
+        bytes.withUnsafeBytes { $0.first(pattern, from: start) }
     }
 
     package var description: String {
         "MSRP \(transactionID) \(word)\n" + fields.map { "\($0.name): \($0.value)\n" }.joined()
             + (body.map { "(\($0.count) octets)\n" } ?? "") + String(flag)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the pattern stands first, from `start` on.
+    func first(_ pattern: [UInt8], from start: Int) -> Int? {
+        guard let base = baseAddress else { return nil }
+        var at = start
+        while at + pattern.count <= count {
+            guard let hit = memchr(base + at, Int32(pattern[0]), count - pattern.count - at + 1) else { return nil }
+            at = UnsafeRawPointer(hit) - base
+            if memcmp(base + at, pattern, pattern.count) == 0 { return at }
+            at += 1
+        }
+        return nil
     }
 }

@@ -133,11 +133,14 @@ package class ByteStream: @unchecked Sendable {
     func farewell() {}
 
     package func send(_ bytes: [UInt8], within seconds: Double = 30) throws {
+        try bytes.withUnsafeBytes { try send($0, within: seconds) }
+    }
+
+    package func send(_ bytes: UnsafeRawBufferPointer, within seconds: Double = 30) throws {
         let deadline = Deadline.after(seconds: seconds)
         var sent = 0
         while sent < bytes.count {
-            let taken = try bytes.withUnsafeBytes { try write(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
-            if let taken {
+            if let taken = try write(UnsafeRawBufferPointer(rebasing: bytes[sent...])) {
                 sent += taken
             } else if !waitUntilReady(descriptor, POLLOUT, deadline) {
                 throw SupportError("\(remote) takes no more after \(sent) of \(bytes.count) octets")
