@@ -25,20 +25,40 @@ enum EndLineSearch {
     /// The next run of at least seven hyphens at or after `from`: every seventh octet is looked at until one
     /// of them is a hyphen.
     static func nextRun(in bytes: UnsafeRawBufferPointer, from: Int) -> Range<Int>? {
+        guard let base = bytes.baseAddress else { return nil }
         var probe = from &+ (hyphens - 1)
         while probe < bytes.count {
-            if bytes[probe] != Octet.hyphen {
-                probe &+= hyphens
+            let block = probe &+ blockSize
+            if block <= bytes.count, !mayHoldRun(base + (probe &- 3)) {
+                probe = block
                 continue
             }
-            var start = probe
-            while start > from, bytes[start &- 1] == Octet.hyphen { start &-= 1 }
-            var end = probe &+ 1
-            while end < bytes.count, bytes[end] == Octet.hyphen { end &+= 1 }
-            if end &- start >= hyphens { return start..<end }
-            probe = end &+ (hyphens - 1)
+            while probe < min(block, bytes.count) {
+                if bytes[probe] != Octet.hyphen {
+                    probe &+= hyphens
+                    continue
+                }
+                var start = probe
+                while start > from, bytes[start &- 1] == Octet.hyphen { start &-= 1 }
+                var end = probe &+ 1
+                while end < bytes.count, bytes[end] == Octet.hyphen { end &+= 1 }
+                if end &- start >= hyphens { return start..<end }
+                probe = end &+ (hyphens - 1)
+            }
         }
         return nil
+    }
+
+    private static let blockSize = 64
+
+    /// Whether one of sixteen groups of four octets is all hyphens. Seven in a row hold such a group, however they lie
+    /// to the groups, and files of any kind hardly ever have four: this tells of most blocks that they can be skipped.
+    @inline(__always)
+    private static func mayHoldRun(_ block: UnsafeRawPointer) -> Bool {
+        let groups = block.loadUnaligned(as: SIMD16<UInt32>.self)
+        // The type is spelled out: with an inferred one the compiler compares the groups one by one.
+        let hyphens = SIMD16<UInt32>(repeating: 0x2D2D_2D2D)
+        return any(groups .== hyphens)
     }
 }
 
