@@ -30,9 +30,10 @@ extension Connection {
 
     // MARK: Going
 
-    /// Takes the connection from one of its owners. Of the message under way no more parts come to it. When nobody is
+    /// Takes the connection from one of its owners, and its pause. Of the message under way no more parts come to it. When nobody is
     /// left, the connection may name a session again, within the time an unbound one has.
     package func unbind(_ owner: any SessionOwner) {
+        resumeReading(by: owner)
         if case .further(let recipient) = recipient, recipient === owner { self.recipient = .nobody }
         further.removeAll { tenancy in
             guard tenancy.owner === owner else { return false }
@@ -56,9 +57,8 @@ extension Connection {
         }
     }
 
-    /// Takes the connection from one of its owners, resumes what it paused, and closes it unless others own it.
+    /// The same, and closes the connection unless others own it.
     package func leave(_ owner: any SessionOwner, closing mode: ClosingMode) {
-        resumeReading(by: owner)
         unbind(owner)
         if self.owner == nil { close(mode) }
     }

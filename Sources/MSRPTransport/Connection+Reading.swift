@@ -31,7 +31,8 @@ extension Connection {
     // MARK: Pausing
 
     /// Stops reading on behalf of somebody: what the peer sends stays in its socket and soon stops the peer. What was
-    /// read already, at most one read, waits here: after the part that is being handed out no more come.
+    /// read already, at most one read, waits here: after the part that is being handed out no more come. The holder
+    /// has one pause, however often it asks; it is not kept alive by it, and takes it back before it goes.
     package func pauseReading(by holder: AnyObject) {
         let id = ObjectIdentifier(holder)
         guard !pausers.contains(id) else { return }
@@ -142,7 +143,7 @@ extension Connection {
         case .end:
             isBetweenMessages = true
             if case .skipped(let skipped) = recipient {
-                withOutput { _ = Frame.writeRefusal(of: skipped.head, status: skipped.status, into: &$0) }
+                writeWhole { _ = Frame.writeRefusal(of: skipped.head, status: skipped.status, into: &$0) }
             } else {
                 hand(part)
             }

@@ -26,16 +26,30 @@ struct TransportFixture {
 
     func connect() throws -> ByteStream { try ByteStream(to: address) }
 
+    /// Lets the loop come round until the condition holds; its limit only ends a test that fails.
+    func until(within seconds: Double = 10, _ condition: @escaping @Sendable (TransportLoop) -> Bool) async throws {
+        let deadline = Deadline.after(seconds: seconds)
+        while await !transport.perform(condition) {
+            if deadline.passed { throw SupportError("it did not happen") }
+        }
+    }
+
     func end() async throws {
         await transport.shutdown()
         try await group.shutdownGracefully()
     }
 
     /// Reserves a session for an owner that answers every SEND with 200 and notes what happens.
-    func reserve(deadline: NIODeadline? = nil) async -> (session: String, log: OwnerLog) {
+    func reserve(
+        deadline: NIODeadline? = nil, sharing: ConnectionSharing = .alone, admission: Admission? = nil,
+        react: @escaping @Sendable (RecordingOwner, Part, Connection) -> Void = { _, _, _ in }
+    ) async -> (session: String, log: OwnerLog) {
         let log = OwnerLog()
         let session = await transport.perform { transport in
             let owner = RecordingOwner(log: log)
+            owner.sharing = sharing
+            owner.admission = admission
+            owner.react = react
             log.keep(NIOLoopBound(owner, eventLoop: transport.eventLoop))
             return transport.sessions.reserve(owner: owner, deadline: deadline)?.text ?? ""
         }
@@ -49,6 +63,9 @@ final class OwnerLog: Sendable {
 
     func note(_ event: String) { state.withLock { $0.events.append(event) } }
     func keep(_ owner: NIOLoopBound<RecordingOwner>) { state.withLock { $0.owner = owner } }
+    private let raw = Mutex(0)
+    func noteRawRead() { raw.withLock { $0 += 1 } }
+    var rawReads: Int { raw.withLock { $0 } }
     var owner: NIOLoopBound<RecordingOwner>? { state.withLock { $0.owner } }
     var events: [String] { state.withLock { $0.events } }
 }
@@ -57,6 +74,13 @@ final class RecordingOwner: SessionOwner {
     private let log: OwnerLog
     private var head: Head?
     var connection: Connection?
+    var sharing = ConnectionSharing.alone
+    var isAnswering = true
+    var status = Status.ok
+    /// Nil: the usual one.
+    var admission: Admission?
+    /// What the owner does within each call of `part`, before it is noted.
+    var react: @Sendable (RecordingOwner, Part, Connection) -> Void = { _, _, _ in }
 
     init(log: OwnerLog) { self.log = log }
 
@@ -65,7 +89,18 @@ final class RecordingOwner: SessionOwner {
         log.note("bound")
     }
 
+    func sharing(on connection: Connection) -> ConnectionSharing { sharing }
+
+    func admits(_ connection: Connection, head: Head, session: SessionID) -> Admission {
+        admission ?? (connection.transport.sessions.isFree(session, for: connection) ? .yes : .no(.sessionInUse))
+    }
+
+    func rawRead(_ buffer: inout ByteBuffer, from connection: Connection) { log.noteRawRead() }
+
+    func writable(_ connection: Connection) { log.note("writable") }
+
     func part(_ part: Part, from connection: Connection) {
+        react(self, part, connection)
         switch part {
         case .head(let head): self.head = head
         case .body(let bytes): log.note("body \(bytes.readableBytes)")
@@ -73,7 +108,8 @@ final class RecordingOwner: SessionOwner {
         case .end:
             guard let head else { return }
             log.note("end \(head.methodName)")
-            connection.withOutput { _ = Frame.writeRefusal(of: head, status: .ok, into: &$0) }
+            guard isAnswering else { return }
+            connection.withOutput { _ = Frame.writeRefusal(of: head, status: status, into: &$0) }
         }
     }
 
@@ -92,6 +128,13 @@ func emptySend(_ session: String, id: String = "a1b2c3d4", extra: String = "") -
     "MSRP \(id) SEND\r\nTo-Path: msrp://127.0.0.1:2855/\(session);tcp\r\n"
         + "From-Path: msrp://127.0.0.1:9/peer;tcp\r\nMessage-ID: m\(id)\r\nByte-Range: 1-0/0\r\n\(extra)"
         + "-------\(id)$\r\n"
+}
+
+/// A SEND with a body and a Content-Type.
+func send(_ session: String, _ body: String, id: String = "a1b2c3d4", extra: String = "") -> String {
+    "MSRP \(id) SEND\r\nTo-Path: msrp://127.0.0.1:2855/\(session);tcp\r\n"
+        + "From-Path: msrp://127.0.0.1:9/peer;tcp\r\nMessage-ID: m\(id)\r\n\(extra)"
+        + "Content-Type: text/plain\r\n\r\n\(body)\r\n-------\(id)$\r\n"
 }
 
 func response(_ session: String, _ status: String, id: String = "a1b2c3d4") -> String {

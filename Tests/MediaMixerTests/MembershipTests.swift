@@ -149,15 +149,14 @@ struct MembershipTests {
         try await fixture.end()
     }
 
-    @Test("a bound connection that names another session gets 481")
-    func anotherSession() async throws {
+    @Test("a bound connection that names a session nobody knows gets 481")
+    func unknownSession() async throws {
         let fixture = try await MixerFixture()
         let alice = try await fixture.join("alice")
-        let bob = try await fixture.reserve("bob")
         let id = alice.msrp.newID()
         try alice.msrp.stream.send(
-            "MSRP \(id) SEND\r\nTo-Path: \(bob.localPath)\r\nFrom-Path: \(alice.msrp.localPath)\r\n"
-                + "Message-ID: x\r\nByte-Range: 1-0/0\r\n-------\(id)$\r\n")
+            "MSRP \(id) SEND\r\nTo-Path: \(alice.msrp.remotePath.dropLast(6))00;tcp\r\n"
+                + "From-Path: \(alice.msrp.localPath)\r\nMessage-ID: x\r\nByte-Range: 1-0/0\r\n-------\(id)$\r\n")
         #expect(try alice.msrp.response(to: id).status == 481)
         try await fixture.end()
     }
