@@ -46,13 +46,13 @@ struct AccountDesk {
         guard making || exists else {
             throw StoreError("there are no accounts yet: no '\(path)'; 'confd account add user@domain' makes it")
         }
+        let folder: String
         do throws(StartError) {
-            return try await EmbeddedDatabase.open(stateDirectory: try StateDirectory.prepare(stateDirectory))
-        } catch let error as StoreError {
-            throw error
+            folder = try StateDirectory.prepare(stateDirectory)
         } catch {
             throw StoreError("\(error)")
         }
+        return try await EmbeddedDatabase.open(stateDirectory: folder)
     }
 
     /// What keeps the server from using these accounts.
