@@ -3,9 +3,11 @@ internal import ArgumentParser
 /// The one executable.
 @main
 struct Confd: AsyncParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "confd",
-        abstract: "A SIP conference server with MSRP chat rooms.",
+        abstract: "A SIP conference server with MSRP chat rooms, and an MSRP relay.",
         discussion: """
             Clients call a room's SIP address and chat over MSRP. Try it on one machine:
 
@@ -13,6 +15,9 @@ struct Confd: AsyncParsableCommand {
               confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
               confd probe sip:lobby@127.0.0.1    is somebody there, and what can it do?
             """,
-        version: "0.1.0",
-        subcommands: [Serve.self, CheckConfig.self, ProbeCommand.self, ChatCommand.self])
+        version: version,
+        subcommands: [
+            Serve.self, CheckConfig.self, StatusCommand.self, AccountCommand.self, ProbeCommand.self, ChatCommand.self,
+            RelayReceiveCommand.self, SendFileCommand.self,
+        ])
 }

@@ -69,7 +69,7 @@ struct SettingsTests {
             address = ::1
             level = info
             [Conferense]
-            [Relay]
+            [Certificate]
             [Room lobby]
             [Room a@b]
             tittle = x
@@ -86,12 +86,12 @@ struct SettingsTests {
                 "config.ini:6: [SIP] ack_timeout: given twice (first in line 5); keep one",
                 "config.ini:10: [MSRP] level: unknown option; 'level' belongs in [Log]",
                 "config.ini:11: [Conferense]: unknown section; did you mean [Conference]?",
-                "config.ini:12: [Relay]: the MSRP relay is not supported yet: a later release reads this section; "
-                    + "remove it or comment it out for now",
+                "config.ini:12: [Certificate]: a further certificate needs the name it is for; write [Certificate name], "
+                    + "such as [Certificate chat.example.com]",
                 "config.ini:13: [Room lobby]: a room needs its address; write [Room user@domain], such as "
                     + "[Room lobby@example.com]",
                 "config.ini:15: [Room a@b] tittle: unknown option; did you mean 'title'?",
-                "config.ini:19: [Log] nonsense_beyond_recognition: unknown option; known are level, sip_level",
+                "config.ini:19: [Log] nonsense_beyond_recognition: unknown option; known are level, sip_level, target",
                 "config.ini:4: [SIP] listen: 'upd' is not a transport (udp, tcp, tls); write transport:address:port, "
                     + "such as udp:127.0.0.1:5060 or tls:[::1]:5061",
                 "config.ini:2: [SIP] certificate: file 'x.pem' not found (looked for /etc/confd/x.pem)",
@@ -193,6 +193,9 @@ struct SettingsTests {
         source.add(file: Array(lines.filter { !$0.hasPrefix("[Room") }.joined().utf8), name: "x", folder: "")
         let written = Settings(&source)
         var nothing = SettingsSource(isReadable: { _ in true })
+        // A relay is there when its section is, and its address is that of [MSRP] when that is given.
+        nothing.add(
+            file: Array("[SIP]\n[MSRP]\naddress = 127.0.0.1:2855\n[Relay]\n".utf8), name: "x", folder: "")
         #expect(source.problems == [])
         #expect(written == Settings(&nothing))
     }
@@ -224,7 +227,7 @@ struct SettingsTests {
         let names = Options.all.map { "\($0.section).\($0.key)" }
         #expect(Set(names).count == names.count)
         #expect(
-            Set(Options.all.map(\.section))
-                == Set(Options.sections.map { $0.name.hasPrefix("Room ") ? "Room" : $0.name }))
+            Set(Options.all.map(\.section)).union([Options.memory])
+                == Set(Options.sections.map { String($0.name.prefix { $0 != " " }) }))
     }
 }

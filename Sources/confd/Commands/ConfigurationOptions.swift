@@ -6,9 +6,16 @@ struct ConfigurationOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "The configuration file.",
-            discussion: "Without it: ./config.ini, else /etc/confd/config.ini, else every option's default.",
+            discussion:
+                "Without it: ./config.ini, else /etc/confd/config.ini, else /etc/msrprelay/config.ini, else every "
+                + "option's default.",
             valueName: "file"))
     var configFile: String?
+
+    @ArgumentParser.Option(
+        name: .long,
+        help: ArgumentHelp("The folder of the configuration file, which is then config.ini.", valueName: "folder"))
+    var configDir: String?
 
     @ArgumentParser.Option(
         name: .long,
@@ -19,5 +26,7 @@ struct ConfigurationOptions: ParsableArguments {
             valueName: "section.option=value"))
     var set: [String] = []
 
-    func load() -> SettingsFile.Loaded { SettingsFile.load(named: configFile, overrides: set) }
+    func load() -> SettingsFile.Loaded {
+        SettingsFile.load(named: configFile ?? configDir.map { "\($0)/config.ini" }, overrides: set)
+    }
 }

@@ -5,13 +5,15 @@ struct ServedDomains: Equatable, Sendable {
 
     /// - Parameter host: every name and address of this host.
     init(_ settings: Settings, host: [String] = HostNames.all()) {
-        let listened = settings.sip.listen.map(\.host).filter { !Settings.isWildcard($0) }
+        let calls = settings.runsSIP ? settings.sip.listen.map(\.host) : []
+        let listened = calls.filter { !Settings.isWildcard($0) }
         let advertised = [settings.sip.advertise?.host, settings.msrp.advertise?.host].compactMap { $0 }
         let configured = settings.sip.domains
-        let media = Settings.isWildcard(settings.msrp.host) ? [] : [settings.msrp.host]
+        let media = [settings.msrp.host, settings.relay?.host].compactMap { $0 }.filter { !Settings.isWildcard($0) }
+        let relay = [settings.relay?.hostname, settings.relay?.defaultDomain].compactMap { $0 }
         // What callers will see first: what is advertised, then what is listened on.
         all = configured.isEmpty ? Self.unique(advertised + listened + host) : configured
-        certificateNames = Self.unique(advertised + configured + listened + media + host)
+        certificateNames = Self.unique(advertised + relay + configured + listened + media + host)
     }
 
     private static func unique(_ names: [String]) -> [String] {

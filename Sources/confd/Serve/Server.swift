@@ -1,11 +1,9 @@
-internal import Focus
 internal import Logging
 internal import MSRPTransport
 internal import MediaMixer
 internal import NIOCore
 internal import NIOGnuTLS
 internal import NIOPosix
-internal import Payloads
 internal import RelayCore
 internal import SIP
 
@@ -15,95 +13,181 @@ internal import SIP
 
 /// All parts of the running server, wired together.
 ///
-/// Started from the inside out, so that whoever can reach a part finds those behind it ready: transport, mixer, SIP
-/// stack, focus. Ended from the outside in.
-struct Server: Sendable {
-    let settings: Settings
-    /// With the actual ports.
-    let sipListeners: [Endpoint]
-    let msrpListeners: [SocketAddress]
-    let stateDirectory: String
+/// Started from the inside out, so that whoever can reach a part finds those behind it ready: transport, relay, then
+/// mixer, SIP stack and focus. Ended from the outside in.
+actor Server {
+    /// What holds now; SIGHUP changes it.
+    private(set) var settings: Settings
+    private(set) var certificates: Certificates
+    private(set) var listeners: OpenListeners
+    /// What each option's value is, in the words of `SettingsSource.taken`.
+    private(set) var inForce: [SettingsSource.Place: String]
+    private var relay: RunningRelay?
+    private var control: ControlSocket?
 
-    private let transport: TransportHandle
-    private let mixer: MixerHandle
-    private let relay: RelayHandle
-    private let stack: SIPStack
-    private let focus: Focus
-    private let logger: Logger
+    nonisolated let stateDirectory: String
+    nonisolated let transport: TransportHandle
+    /// Nil where the relay runs alone.
+    nonisolated let conference: ConferenceService?
+    private nonisolated let began = ContinuousClock.now
+    private nonisolated let logger: Logger
 
     /// Opens every listener, or throws and leaves none open.
-    static func start(_ settings: Settings) async throws(StartError) -> Server {
+    static func start(_ loaded: SettingsFile.Loaded) async throws(StartError) -> Server {
+        let settings = loaded.settings
         let logger = Logger(label: "confd")
         raiseFileLimit(logger)
         let stateDirectory = try StateDirectory.prepare(settings.conference.stateDirectory)
         let domains = ServedDomains(settings)
         let certificates = try Certificates(settings, stateDirectory: stateDirectory, names: domains.certificateNames)
+        let plan = try ListenPlan(settings)
+        let accounts = try await Accounts.open(settings, stateDirectory: stateDirectory)
         let transport = await TransportHandle.start(
             on: MultiThreadedEventLoopGroup.singleton.next(),
             configuration: try settings.transport(certificates), logger: Logger(label: "msrp"))
         do throws(StartError) {
-            return try await start(settings, domains, certificates, stateDirectory, transport, logger)
+            let listeners = try await OpenListeners.open(plan, on: transport)
+            let relay = try await RunningRelay.start(
+                settings, certificates, listeners: listeners.relay, transport, accounts)
+            let conference =
+                settings.runsSIP
+                ? try await ConferenceService.start(settings, certificates, msrpListeners: listeners.msrp, transport)
+                : nil
+            let server = Server(
+                settings, loaded.source.taken, certificates, listeners, relay, stateDirectory, transport, conference,
+                logger)
+            await server.complete(domains)
+            return server
         } catch {
             await transport.shutdown()
+            await accounts?.close()
             throw error
         }
     }
 
-    private static func start(
-        _ settings: Settings, _ domains: ServedDomains, _ certificates: Certificates, _ stateDirectory: String,
-        _ transport: TransportHandle, _ logger: Logger
-    ) async throws(StartError) -> Server {
-        let msrpListeners = try await settings.openMSRP(transport)
-        let (events, happened) = AsyncStream.makeStream(of: MemberEvent.self)
-        let mixer = await MixerHandle.start(
-            transport: transport, configuration: settings.mixer, logger: Logger(label: "mixer")
-        ) { happened.yield($0) }
-        await mixer.configureRooms(settings.rooms.map(\.configuration))
-        let relay = await RelayHandle.start(transport: transport)
-        var configuration = settings.stack(certificates)
-        Capabilities.apply(to: &configuration)
-        let stack: SIPStack
-        do {
-            stack = try await SIPStack.start(configuration, logger: settings.sipLogger)
-        } catch {
-            throw StartError(settings.text(for: error))
-        }
-        let focus = await Focus.start(
-            stack: stack, mixer: mixer, events: events,
-            configuration: settings.focus(domains, certificates, msrpListeners), logger: Logger(label: "focus"))
-        logger.info(
-            "serving",
-            metadata: [
-                "domains": "\(domains.all.joined(separator: ","))", "rooms": "\(settings.rooms.count)",
-                "state": "\(stateDirectory)",
-            ])
-        return Server(
-            settings: settings, sipListeners: stack.listeners, msrpListeners: msrpListeners,
-            stateDirectory: stateDirectory, transport: transport, mixer: mixer, relay: relay, stack: stack,
-            focus: focus,
-            logger: logger)
+    private init(
+        _ settings: Settings, _ inForce: [SettingsSource.Place: String], _ certificates: Certificates,
+        _ listeners: OpenListeners, _ relay: RunningRelay?, _ stateDirectory: String, _ transport: TransportHandle,
+        _ conference: ConferenceService?, _ logger: Logger
+    ) {
+        self.settings = settings
+        self.inForce = inForce
+        self.certificates = certificates
+        self.listeners = listeners
+        self.relay = relay
+        self.stateDirectory = stateDirectory
+        self.transport = transport
+        self.conference = conference
+        self.logger = logger
     }
+
+    /// What needs the whole server: the socket by which its state is asked for.
+    private func complete(_ domains: ServedDomains) async {
+        do throws(StartError) {
+            control = try await ControlSocket.start(
+                path: ControlSocket.path(stateDirectory: stateDirectory), logger: Logger(label: "control")
+            ) { [self] in await status() }
+        } catch {
+            logger.warning("confd status will not work", metadata: ["reason": "\(error)"])
+        }
+        var metadata: Logger.Metadata = ["state": "\(stateDirectory)"]
+        if conference != nil {
+            metadata["domains"] = "\(domains.all.joined(separator: ","))"
+            metadata["rooms"] = "\(settings.rooms.count)"
+        }
+        if let relay { metadata["relay"] = "\(relay.configuration.hostname)" }
+        logger.info("serving", metadata: metadata)
+    }
+
+    // MARK: New settings (Reload.swift)
+
+    /// The accounts that new settings ask for: those that are open, unless other ones are meant.
+    func nextAccounts(_ next: Settings) async throws(StartError) -> (value: Accounts, isNew: Bool)? {
+        let isSameDatabase = next.relay?.backend == .database && settings.relay?.backend == .database
+        if isSameDatabase, next.database == settings.database, let relay { return (relay.accounts, false) }
+        return try await Accounts.open(next, stateDirectory: stateDirectory).map { ($0, true) }
+    }
+
+    func moveListeners(to plan: ListenPlan) async throws(StartError) {
+        var moved = listeners
+        try await moved.move(to: plan, on: transport)
+        listeners = moved
+    }
+
+    /// The part of a reload that can't fail.
+    func change(
+        to next: Settings, _ nextCertificates: Certificates, _ accounts: Accounts?, _ peerTLS: TLSContext?,
+        _ loaded: SettingsFile.Loaded
+    ) async {
+        let address = listeners.relay.first.map { HostPort($0) }
+        if let accounts, let configuration = next.relay?.configuration(nextCertificates, listener: address) {
+            if let running = relay {
+                await running.handle.reconfigure(configuration, accounts: accounts.store, peerTLS: peerTLS)
+                relay = RunningRelay(handle: running.handle, configuration: configuration, accounts: accounts)
+                if !running.accounts.isSame(as: accounts) { await running.accounts.close() }
+            } else {
+                let handle = await RelayHandle.start(
+                    transport: transport, configuration: configuration, accounts: accounts.store, peerTLS: peerTLS,
+                    logger: Logger(label: "relay"))
+                relay = RunningRelay(handle: handle, configuration: configuration, accounts: accounts)
+            }
+        }
+        await conference?.reconfigure(next, nextCertificates, msrpListeners: listeners.msrp)
+        settings = next
+        certificates = nextCertificates
+        for (place, value) in loaded.source.taken {
+            guard let option = Options.all.first(where: { $0.isAt(place) }), option.isReadAgain else { continue }
+            inForce[place] = value
+        }
+    }
+
+    // MARK: The end
 
     /// Ends every call with BYE, then every connection. Takes no longer than `shutdown_time` and a second.
     func shutdown() async {
         logger.info("ending")
-        await focus.shutdown()
+        await control?.close()
+        await conference?.hangUp()
         async let connections: Void = closeConnections()
-        async let calls: Void = stack.shutdown()
+        async let calls: Void? = conference?.endCalls()
         _ = await (connections, calls)
+        await relay?.accounts.close()
         logger.info("ended")
     }
 
     private func closeConnections() async {
-        await mixer.closeAll()
+        await conference?.closeRooms()
+        await relay?.handle.shutdown()
         await transport.shutdown()
     }
 
-    /// `confd ready: sip=udp:127.0.0.1:5060,tcp:127.0.0.1:5060 msrp=127.0.0.1:2855 pid=123`
+    /// `confd ready: sip=udp:127.0.0.1:5060,tcp:127.0.0.1:5060 msrp=127.0.0.1:2855 pid=123`; without `sip=` where the
+    /// relay runs alone, and with `relay=` where it has an address of its own.
     var readyLine: String {
-        let sip = sipListeners.map(\.description).joined(separator: ",")
-        let msrp = msrpListeners.map { HostPort($0).description }.joined(separator: ",")
-        return "confd ready: sip=\(sip) msrp=\(msrp) pid=\(getpid())"
+        let words = addresses.map { "\($0.name)=\($0.addresses.joined(separator: ","))" }
+        return "confd ready: \(words.joined(separator: " ")) pid=\(getpid())"
+    }
+
+    /// The listeners by their names in the ready line.
+    private var addresses: [(name: String, addresses: [String])] {
+        func text(_ addresses: [SocketAddress]) -> [String] { addresses.map { HostPort($0).description } }
+        var result: [(name: String, addresses: [String])] = []
+        if let conference { result.append(("sip", conference.sipListeners.map(\.description))) }
+        result.append(("msrp", text(conference == nil ? listeners.relay : listeners.msrp)))
+        if !listeners.plan.isShared { result.append(("relay", text(listeners.relay))) }
+        return result
+    }
+
+    /// For `confd status`.
+    private func status() async -> ServerStatus {
+        async let transport = transport.counters()
+        async let rooms = conference?.mixer.counters()
+        async let relay = relay?.handle.snapshot()
+        return await ServerStatus(
+            version: Confd.version, pid: getpid(),
+            uptimeSeconds: Int((ContinuousClock.now - began).components.seconds),
+            listeners: Dictionary(addresses.map { ($0.name, $0.addresses) }) { first, _ in first },
+            transport: ServerStatus.Transport(transport), rooms: rooms.map { ServerStatus.Rooms($0) }, relay: relay)
     }
 
     /// A connection is a descriptor: allow as many as the system lets us.

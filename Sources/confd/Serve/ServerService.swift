@@ -12,12 +12,18 @@ struct ServerService: Service {
     static let longestShutdown: Duration = .milliseconds(4700)
 
     let server: Server
-    let announce: @Sendable () -> Void
+    let log: ServerLog
+    /// Where lines go when the configuration doesn't say.
+    let standardTarget: LogTarget
+    let hadTerminal: Bool
+    /// Reads the configuration again.
+    let load: @Sendable () -> SettingsFile.Loaded
+    let announce: @Sendable () async -> Void
 
     /// Called when the signals are trapped already, so a tool that saw the ready line may send one at once.
     func run() async throws {
-        announce()
-        let hangUps = Task { await Self.noticeHangUps() }
+        await announce()
+        let hangUps = Task { await followHangUps() }
         let housekeeping = Task { await FreedMemory.giveBack() }
         try? await gracefulShutdown()
         hangUps.cancel()
@@ -33,16 +39,39 @@ struct ServerService: Service {
         watchdog.cancel()
     }
 
-    /// SIGHUP asks daemons to read their configuration again. Until that is there, it must at least not end them; on
-    /// a terminal, whose end it tells, it does.
-    private static func noticeHangUps() async {
+    /// SIGHUP asks to read the configuration again, or tells that the terminal is gone: then it is the end.
+    private func followHangUps() async {
         for await _ in await UnixSignalsSequence(trapping: .sighup) {
-            if isatty(STDIN_FILENO) == 1 || isatty(STDOUT_FILENO) == 1 {
+            if hadTerminal, isatty(STDIN_FILENO) == 0, isatty(STDOUT_FILENO) == 0 {
                 kill(getpid(), SIGTERM)
             } else {
-                Logger(label: "confd").notice("SIGHUP: reading the configuration again is not supported yet; restart")
+                await reload()
             }
         }
+    }
+
+    /// A configuration with problems changes nothing.
+    private func reload() async {
+        let logger = Logger(label: "confd")
+        let loaded = load()
+        var problems = loaded.problems.map(\.description)
+        if problems.isEmpty {
+            do throws(StartError) {
+                let outcome = try await server.take(loaded)
+                log.change(loaded.settings, target: loaded.settings.log.target ?? standardTarget)
+                let changed = outcome.changed.isEmpty ? "nothing" : outcome.changed.joined(separator: ", ")
+                logger.info("configuration read again", metadata: ["changed": "\(changed)"])
+                if !outcome.waiting.isEmpty {
+                    let options = outcome.waiting.joined(separator: ", ")
+                    logger.notice("changed, but not before a restart", metadata: ["options": "\(options)"])
+                }
+                return
+            } catch {
+                problems = [error.located(by: loaded.source)]
+            }
+        }
+        for problem in problems { logger.error("\(problem)") }
+        logger.error("the new configuration is not taken; the one before stays in force")
     }
 
     private static func endAtSecondSignal() async {

@@ -23,16 +23,18 @@ extension Settings {
         limits.connectTimeout = TimeAmount(msrp.connectTimeout)
         limits.connectsPerDestination = msrp.maxConnectsPerDestination
         limits.userTimeout = TimeAmount(msrp.transactionTimeout)
+        // Relays are told by their certificates, whatever is asked of other peers.
+        let needsTrust = msrp.verifyPeers || !(relay?.peers.isEmpty ?? true)
+        let trust: TrustAnchors = needsTrust ? msrp.trust.map(TrustAnchors.file) ?? .system : .none
         do {
             return TransportConfiguration(
                 limits: limits, egress: msrp.egress.policy,
-                serverTLS: try TLSContext.server(identities: [certificates.msrp]),
+                serverTLS: try TLSContext.server(identities: certificates.onMSRPPorts(self), trust: trust),
                 clientTLS: try TLSContext.client(
-                    identity: certificates.msrp,
-                    trust: msrp.verifyPeers ? msrp.trust.map(TrustAnchors.file) ?? .system : .none),
+                    identity: runsSIP ? certificates.msrp : certificates.relay, trust: trust),
                 verifiesPeers: msrp.verifyPeers)
         } catch {
-            throw StartError("[MSRP] certificate: \(error)")
+            throw StartError("MSRP", "certificate", "\(error)")
         }
     }
 
@@ -67,13 +69,6 @@ extension Settings {
         return configuration
     }
 
-    /// How much the SIP library says is told apart from the rest.
-    var sipLogger: Logger {
-        var logger = Logger(label: "sip")
-        logger.logLevel = Logger.Level(log.sipLevel)
-        return logger
-    }
-
     func focus(
         _ domains: ServedDomains, _ certificates: Certificates, _ msrpListeners: [SocketAddress]
     ) -> FocusConfiguration {
@@ -98,50 +93,14 @@ extension Settings {
         return configuration
     }
 
-    /// Opens the MSRP port; a name in `[MSRP] address` is looked up first, and `[::]` means IPv4 as well.
-    func openMSRP(_ transport: TransportHandle) async throws(StartError) -> [SocketAddress] {
-        let host = msrp.host == "*" ? "::" : msrp.host
-        guard let address = try? SocketAddress.makeAddressResolvingHost(host, port: msrp.port),
-            let numeric = address.ipAddress
-        else { throw StartError("[MSRP] address: '\(host)' can't be found: no such host") }
-        var opened = try await openMSRP(transport, numeric, msrp.port)
-        if numeric == "::" {
-            opened += try await openMSRP(transport, "0.0.0.0", opened.first?.port ?? msrp.port)
-        }
-        return opened
-    }
-
-    private func openMSRP(
-        _ transport: TransportHandle, _ host: String, _ port: Int
-    ) async throws(StartError) -> [SocketAddress] {
-        do {
-            return try await transport.listen(on: [ListenAddress(host: host, port: port)])
-        } catch {
-            let place = HostPort(host: host, port: port)
-            switch error {
-            case .addressInUse:
-                throw StartError(Self.inUse("MSRP", "address", "\(place)"))
-            case .notAnAddress:
-                throw StartError("[MSRP] address: \(place) is not an address")
-            case .cannotListen(_, let reason):
-                throw StartError("[MSRP] address: can't listen on \(place): \(reason)")
-            }
-        }
-    }
-
-    func text(for error: SIPStartError) -> String {
+    func startError(_ error: SIPStartError) -> StartError {
         switch error {
         case .listener(let endpoint, let reason):
-            if reason.lowercased().contains("in use") { return Self.inUse("SIP", "listen", "\(endpoint)") }
-            return "[SIP] listen: can't listen on \(endpoint): \(reason)"
-        case .certificate(let reason): return "[SIP] certificate: \(reason)"
-        case .library(let reason): return "SIP can't be started: \(reason)"
+            if reason.lowercased().contains("in use") { return .inUse("SIP", "listen", "\(endpoint)") }
+            return StartError("SIP", "listen", "can't listen on \(endpoint): \(reason)")
+        case .certificate(let reason): return StartError("SIP", "certificate", reason)
+        case .library(let reason): return StartError("SIP can't be started: \(reason)")
         }
-    }
-
-    private static func inUse(_ section: String, _ key: String, _ place: String) -> String {
-        "[\(section)] \(key): \(place) is in use by another program; end that, or choose another port in "
-            + "[\(section)] \(key)"
     }
 }
 

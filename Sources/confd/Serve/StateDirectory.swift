@@ -13,10 +13,10 @@ enum StateDirectory {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw StartError("[Conference] state_directory: the folder '\(path)' can't be made: \(lastError)")
+            throw StartError("Conference", "state_directory", "the folder '\(path)' can't be made: \(lastError)")
         }
         guard access(path, W_OK | X_OK) == 0 else {
-            throw StartError("[Conference] state_directory: the folder '\(path)' can't be written to: \(lastError)")
+            throw StartError("Conference", "state_directory", "the folder '\(path)' can't be written to: \(lastError)")
         }
         return path
     }

@@ -5,6 +5,7 @@
 struct Option<Value: Sendable & Equatable>: OptionDescription {
     let section: String
     let key: String
+    let aliases: [String]
     let defaultValue: Value
     let defaultText: String
     let example: String?
@@ -15,12 +16,15 @@ struct Option<Value: Sendable & Equatable>: OptionDescription {
     ///   - value: what holds when the option isn't given.
     ///   - text: `value` as it would be written, or words in parentheses where it can't be.
     ///   - example: what the sample shows when the default can't be written.
+    ///   - aliases: other names by which files may know it.
     init(
-        _ section: String, _ key: String, default value: Value, _ text: String, example: String? = nil,
+        _ section: String, _ key: String, aliases: [String] = [], default value: Value, _ text: String,
+        example: String? = nil,
         read: @escaping @Sendable (Substring, ValueContext) throws(ValueError) -> Value, _ documentation: String...
     ) {
         self.section = section
         self.key = key
+        self.aliases = aliases
         self.defaultValue = value
         self.defaultText = text
         self.example = example
@@ -35,9 +39,12 @@ struct Option<Value: Sendable & Equatable>: OptionDescription {
 
 /// What can be said of an option without knowing its type.
 protocol OptionDescription: Sendable {
-    /// The section's name without brackets; `Room` stands for every `[Room user@domain]`.
+    /// The section's name without brackets; `Room` stands for every `[Room user@domain]`, `Certificate` for every
+    /// `[Certificate domain]`.
     var section: String { get }
     var key: String { get }
+    /// Other names by which files may know it.
+    var aliases: [String] { get }
     /// The default as written in a file, or words in parentheses.
     var defaultText: String { get }
     var example: String? { get }
@@ -49,6 +56,17 @@ protocol OptionDescription: Sendable {
 extension OptionDescription {
     /// Whether the default can be written as a value.
     var hasWritableDefault: Bool { !defaultText.hasPrefix("(") }
+
+    func isCalled(_ name: String) -> Bool { key == name || aliases.contains(name) }
+
+    /// Whether a change is taken at SIGHUP; other changes wait for a restart.
+    var isReadAgain: Bool {
+        switch section {
+        case "SIP", "Conference": false
+        case "MSRP": !Options.MSRP.readAtStart.contains(key)
+        default: true
+        }
+    }
 }
 
 /// Why a value can't be used, and what would be right.

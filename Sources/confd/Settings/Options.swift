@@ -1,18 +1,20 @@
 /// The table of all options, in the order in which the sample file shows them.
 enum Options {
-    static let all: [any OptionDescription] = [
-        SIP.listen, SIP.advertise, SIP.domains, SIP.certificate, SIP.key, SIP.ackTimeout, SIP.sessionExpires, SIP.minSE,
-        SIP.maxDialogs, SIP.shutdownTime,
-        MSRP.address, MSRP.advertise, MSRP.maxMessageSize, MSRP.certificate, MSRP.key, MSRP.trust, MSRP.verify,
-        MSRP.egress, MSRP.maxUnchunked, MSRP.gracePeriod, MSRP.reconnectSameSession, MSRP.transactionTimeout,
-        MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.threads,
-        MSRP.maxConnections, MSRP.maxConnectionsPerAddress, MSRP.maxConnectsPerDestination, MSRP.maxHeadSize,
-        MSRP.maxQueueSize,
-        Conference.adhocRooms, Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
-        Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
-        Room.title, Room.welcome, Room.plainText, Room.maximumParticipants,
-        Log.level, Log.sipLevel,
-    ]
+    static let all: [any OptionDescription] =
+        [
+            SIP.listen, SIP.advertise, SIP.domains, SIP.certificate, SIP.key, SIP.ackTimeout, SIP.sessionExpires,
+            SIP.minSE,
+            SIP.maxDialogs, SIP.shutdownTime,
+            MSRP.address, MSRP.advertise, MSRP.maxMessageSize, MSRP.certificate, MSRP.key, MSRP.trust, MSRP.verify,
+            MSRP.egress, MSRP.maxUnchunked, MSRP.gracePeriod, MSRP.reconnectSameSession, MSRP.transactionTimeout,
+            MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.threads,
+            MSRP.maxConnections, MSRP.maxConnectionsPerAddress, MSRP.maxConnectsPerDestination, MSRP.maxHeadSize,
+            MSRP.maxQueueSize,
+            Conference.adhocRooms, Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
+            Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
+            Room.title, Room.welcome, Room.plainText, Room.maximumParticipants,
+            Certificate.certificate, Certificate.key,
+        ] + Relay.all + Database.all + [Log.level, Log.sipLevel, Log.target]
 
     /// What each section is for, in the sample's order.
     static let sections: [(name: String, documentation: [String])] = [
@@ -26,11 +28,35 @@ enum Options {
                 "has to be one of [SIP] domains. Have as many of these sections as there are rooms.",
             ]
         ),
-        ("Log", ["Log lines go to standard error."]),
+        (
+            "Certificate chat.example.com",
+            [
+                "A further certificate for TLS on the MSRP and relay ports, shown to clients that ask for this name (SNI).",
+                "Have as many of these sections as there are names.",
+            ]
+        ),
+        (
+            "Relay",
+            [
+                "The MSRP relay (RFC 4976) for clients behind NAT. Without this section it is off and AUTH gets 501;",
+                "with it and without a [SIP] section there is the relay alone: no SIP port, no rooms.",
+            ]
+        ),
+        ("Database", ["Accounts in a database: [Relay] backend = database."]),
+        (
+            "Memory",
+            ["Accounts in this file: [Relay] backend = memory. user@domain = password; the user is case-sensitive."]
+        ),
+        ("Log", ["What is logged, and where."]),
     ]
 
-    /// Sections of the MSRP relay, which this release doesn't have: named so, rather than called unknown.
-    static let notSupportedYet = ["Relay", "Database", "Memory"]
+    /// The section whose entries are accounts, not options.
+    static let memory = "Memory"
+    static let memoryExample = "alice@example.com = 1234"
+    /// Sections that carry a name of the operator's: `[Room lobby@example.com]`.
+    static let namedSections: Set<String> = ["Room", "Certificate"]
+    /// All others, as they are written.
+    static let plainSections: Set<String> = Set(all.map(\.section)).subtracting(namedSections).union([memory])
 
     enum SIP {
         static let listen = Option(
@@ -76,11 +102,17 @@ enum Options {
     }
 
     enum MSRP {
+        /// Options whose change waits for a restart: they are in what the rooms were made with.
+        static let readAtStart: Set<String> = [
+            "max_message_size", "max_unchunked", "grace_period", "reconnect_same_session", "transaction_timeout",
+            "slow_member_wait", "threads", "max_queue_size",
+        ]
+
         static let address = Option(
             "MSRP", "address", default: HostPort(host: "127.0.0.1", port: 2855), "127.0.0.1:2855",
             read: Values.hostPort,
             "Address and port for plain and TLS connections. 0.0.0.0 is every IPv4 address, [::] every address;",
-            "port 0 lets the system choose. Without a port: 2855.")
+            "port 0 lets the system choose. Without a port: 2855. When only [Relay] has an address, it holds here too.")
         static let advertise = Option<HostPort?>(
             "MSRP", "advertise", default: nil, "(the local address that faces the peer)", example: "chat.example.com",
             read: Values.optionalHostPort,
@@ -212,6 +244,11 @@ enum Options {
         static let sipLevel = Option<LogLevel>(
             "Log", "sip_level", default: .warning, "warning", read: Values.choice(LogLevel.self),
             "The same for the SIP library; debug and trace make it print messages.")
+        static let target = Option<LogTarget?>(
+            "Log", "target", default: nil, "(stderr; with --daemon syslog, with --systemd journal)", example: "stderr",
+            read: { (text, context) throws(ValueError) in try Values.choice(LogTarget.self)(text, context) },
+            "Where log lines go: stderr, syslog (/dev/log, facility daemon) or journal (systemd's own socket, with the",
+            "parts of a line as fields).")
     }
 }
 
@@ -221,6 +258,11 @@ enum EgressChoice: String, CaseIterable, Sendable {
     case sameSource = "same-source"
     case `public`
     case any
+}
+
+/// `[Log] target`
+enum LogTarget: String, CaseIterable, Sendable {
+    case stderr, syslog, journal
 }
 
 /// `[Log] level`, the names of swift-log.

@@ -65,12 +65,22 @@ struct Settings: Equatable, Sendable {
     struct Log: Equatable, Sendable {
         var level: LogLevel
         var sipLevel: LogLevel
+        /// Nil: as the way of starting suggests.
+        var target: LogTarget?
     }
 
+    /// Whether calls are taken: without [SIP] but with [Relay], the relay runs alone.
+    var runsSIP: Bool
     var sip: SIP
     var msrp: MSRP
     var conference: Conference
     var rooms: [Room]
+    /// Nil: AUTH is refused.
+    var relay: Relay?
+    var database: Database
+    var memory: [MemoryAccount]
+    /// Those beyond the ones of [SIP], [MSRP] and [Relay].
+    var certificates: [DomainCertificate]
     var log: Log
 
     /// Reads every option from `source`; what can't be read takes its default and is reported there.
@@ -80,8 +90,28 @@ struct Settings: Equatable, Sendable {
         let conference = Conference(&source)
         self.conference = conference
         rooms = source.rooms.map { Room(user: $0.user, domain: $0.domain, section: $0.section, conference, &source) }
+        let relay = Relay(&source)
+        self.relay = source.has("Relay") ? relay : nil
+        runsSIP = source.has("SIP") || !source.has("Relay")
+        database = Database(&source)
+        memory = source.accounts.map(\.account)
+        certificates = source.certificates.compactMap { DomainCertificate($0, &source) }
         log = Log(&source)
+        shareAddress(source)
         checkTogether(&source)
+        checkRelay(&source)
+    }
+
+    /// An address of [MSRP] or [Relay] that isn't given is the other's.
+    private mutating func shareAddress(_ source: SettingsSource) {
+        guard let address = relay.map({ HostPort(host: $0.host, port: $0.port) }) else { return }
+        if source.isGiven(Options.MSRP.address), !source.isGiven(Options.Relay.address) {
+            relay?.host = msrp.host
+            relay?.port = msrp.port
+        } else if !source.isGiven(Options.MSRP.address) {
+            msrp.host = address.host
+            msrp.port = address.port ?? msrp.port
+        }
     }
 
     /// Rules that concern more than one option.
@@ -105,6 +135,12 @@ struct Settings: Equatable, Sendable {
                 Options.MSRP.advertise, "MSRP", "nobody can reach \(advertise.host); write a name or an address")
         }
         checkListeners(&source)
+        if !runsSIP {
+            for room in rooms {
+                source.report(
+                    room: room, "without [SIP] there are no rooms; add a [SIP] section, or leave this one out")
+            }
+        }
         for room in rooms where !sip.domains.isEmpty && !sip.domains.contains(room.domain) {
             source.report(
                 room: room,
@@ -115,14 +151,20 @@ struct Settings: Equatable, Sendable {
 
     /// One port can be opened once for each transport, and a wildcard opens it for all addresses of its family.
     private func checkListeners(_ source: inout SettingsSource) {
+        guard runsSIP else { return }
         let media = ListenEntry(transport: .tcp, host: msrp.host, port: msrp.port)
         for (index, entry) in sip.listen.enumerated() where entry.port != 0 {
             for other in sip.listen[..<index] where other.collides(with: entry) {
                 source.report(Options.SIP.listen, "SIP", "\(entry) and \(other) are the same port; leave one of them")
             }
             if entry.collides(with: media) {
+                let isRelays = !source.isGiven(Options.MSRP.address) && source.isGiven(Options.Relay.address)
+                let option = isRelays ? Options.Relay.address : Options.MSRP.address
+                source.report(option, option.section, "\(entry) of [SIP] listen has this port already; choose another")
+            } else if let relay, entry.collides(with: ListenEntry(transport: .tcp, host: relay.host, port: relay.port))
+            {
                 source.report(
-                    Options.MSRP.address, "MSRP", "\(entry) of [SIP] listen has this port already; choose another")
+                    Options.Relay.address, "Relay", "\(entry) of [SIP] listen has this port already; choose another")
             }
         }
     }
@@ -207,5 +249,6 @@ extension Settings.Log {
     init(_ source: inout SettingsSource) {
         level = source.value(Options.Log.level)
         sipLevel = source.value(Options.Log.sipLevel)
+        target = source.value(Options.Log.target)
     }
 }

@@ -7,7 +7,7 @@ internal import FoundationEssentials
 /// Finds the configuration file, reads it with the environment and the command line, and checks all of it.
 enum SettingsFile {
     /// Where the file is looked for when the command line doesn't name one.
-    static let places = ["config.ini", "/etc/confd/config.ini"]
+    static let places = ["config.ini", "/etc/confd/config.ini", "/etc/msrprelay/config.ini"]
 
     /// What loading gave: the settings hold only when there are no problems.
     struct Loaded: Sendable {
@@ -15,6 +15,8 @@ enum SettingsFile {
         var problems: [Problem]
         /// The file that was read; nil when there was none and all defaults hold.
         var path: String?
+        /// Where everything was given.
+        var source: SettingsSource
     }
 
     /// Reads the named file, else the first of `places` that is there, else nothing.
@@ -40,7 +42,8 @@ enum SettingsFile {
         let settings = Settings(&source)
         source.checkCertificates(settings)
         return Loaded(
-            settings: settings, problems: [unreadable].compactMap { $0 } + inOrder(source.problems), path: path)
+            settings: settings, problems: [unreadable].compactMap { $0 } + inOrder(source.problems), path: path,
+            source: source)
     }
 
     /// By line for those of the file, the others after them.

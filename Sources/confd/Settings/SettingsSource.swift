@@ -16,14 +16,34 @@ struct SettingsSource: Sendable {
         var origin: Problem.Origin
     }
 
+    struct CertificateSection: Equatable, Sendable {
+        /// In lower case.
+        var domain: String
+        /// The canonical section name, the key of its values.
+        var section: String
+        var origin: Problem.Origin
+    }
+
+    struct AccountEntry: Equatable, Sendable {
+        var account: Settings.MemoryAccount
+        var origin: Problem.Origin
+    }
+
     /// An option's place: canonical section name and key.
-    private struct Place: Hashable, Sendable {
+    struct Place: Hashable, Sendable {
         var section: String
         var key: String
     }
 
     private(set) var problems: [Problem] = []
     private(set) var rooms: [RoomSection] = []
+    private(set) var certificates: [CertificateSection] = []
+    private(set) var accounts: [AccountEntry] = []
+    /// Where each section was first named, by its canonical name; a single option of the environment or the command
+    /// line names its section too.
+    private(set) var sections: [String: Problem.Origin] = [:]
+    /// What each option that was asked for turned out to be, in words that tell two values apart.
+    private(set) var taken: [Place: String] = [:]
     private var values: [Place: Given] = [:]
     private let isReadable: @Sendable (String) -> Bool
 
@@ -44,6 +64,7 @@ struct SettingsSource: Sendable {
         for section in file.sections {
             let origin = Problem.Origin.file(name, line: section.line)
             guard let canonical = canonicalSection(section.name, origin) else { continue }
+            if sections[canonical] == nil { sections[canonical] = origin }
             for entry in section.entries {
                 let place = Problem.Origin.file(name, line: entry.line)
                 give(canonical, entry.key, Given(text: entry.value, origin: place, folder: folder), named: section.name)
@@ -56,8 +77,8 @@ struct SettingsSource: Sendable {
         for (name, text) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("CONFD_") {
             let words = name.dropFirst("CONFD_".count)
             guard let end = words.firstIndex(of: "_") else { continue }
-            let sections = Set(Options.all.map(\.section)).subtracting(["Room"])
-            guard let section = sections.first(where: { $0.uppercased() == words[..<end].uppercased() }) else {
+            let known = Options.plainSections.subtracting([Options.memory])
+            guard let section = known.first(where: { $0.uppercased() == words[..<end].uppercased() }) else {
                 continue
             }
             let key = words[words.index(after: end)...].lowercased()
@@ -69,7 +90,11 @@ struct SettingsSource: Sendable {
     /// Takes `Section.key=value` words of the command line.
     mutating func add(commandLine words: [String], folder: String) {
         for word in words {
-            guard let equals = word.firstIndex(of: "="), let dot = word[..<equals].lastIndex(of: ".") else {
+            // A room's section may hold dots, an account's name too.
+            let isAccount = word.lowercased().hasPrefix("memory.")
+            guard let equals = word.firstIndex(of: "="),
+                let dot = isAccount ? word.firstIndex(of: ".") : word[..<equals].lastIndex(of: ".")
+            else {
                 problems.append(
                     Problem(.commandLine, "'\(word)' is not Section.key=value, such as SIP.listen=udp:[::1]:0"))
                 continue
@@ -83,9 +108,11 @@ struct SettingsSource: Sendable {
     }
 
     private mutating func give(_ section: String, _ key: String, _ given: Given, named: String) {
-        let table = section.hasPrefix("Room ") ? "Room" : section
+        if sections[section] == nil { sections[section] = given.origin }
+        if section == Options.memory { return account(key, given) }
+        let table = section.split(separator: " ").first.map(String.init) ?? section
         let options = Options.all.filter { $0.section == table }
-        guard let option = options.first(where: { $0.key == key.lowercased() }) else {
+        guard let option = options.first(where: { $0.isCalled(key.lowercased()) }) else {
             problems.append(Problem(given.origin, section: named, key: key, Self.unknownOption(key, among: options)))
             return
         }
@@ -97,11 +124,32 @@ struct SettingsSource: Sendable {
         values[place] = given
     }
 
+    /// `alice@example.com = 1234`; problems never show the password.
+    private mutating func account(_ name: String, _ given: Given) {
+        func problem(_ text: String) { problems.append(Problem(given.origin, section: "Memory", key: name, text)) }
+        let right = "write user@domain = password, such as \(Options.memoryExample)"
+        guard let at = name.lastIndex(of: "@"), at != name.startIndex, name.index(after: at) != name.endIndex,
+            !name.contains(where: { $0 == " " || $0 == "\t" || $0 == "\"" })
+        else { return problem("is not user@domain; \(right)") }
+        if given.text.isEmpty { return problem("needs its password; \(right)") }
+        let account = Settings.MemoryAccount(
+            username: String(name[..<at]), domain: name[name.index(after: at)...].lowercased(), password: given.text)
+        let entry = AccountEntry(account: account, origin: given.origin)
+        func isSame(_ other: AccountEntry) -> Bool {
+            other.account.username == account.username && other.account.domain == account.domain
+        }
+        guard let index = accounts.firstIndex(where: isSame) else { return accounts.append(entry) }
+        if case .file(_, let earlier) = accounts[index].origin, case .file = given.origin {
+            return problem("given twice (first in line \(earlier)); keep one")
+        }
+        accounts[index] = entry
+    }
+
     private static func unknownOption(_ key: String, among options: [any OptionDescription]) -> String {
         if let near = Suggestion.nearest(to: key, in: options.map(\.key)) {
             return "unknown option; did you mean '\(near)'?"
         }
-        if let elsewhere = Options.all.first(where: { $0.key == key.lowercased() }) {
+        if let elsewhere = Options.all.first(where: { $0.isCalled(key.lowercased()) }) {
             return "unknown option; '\(elsewhere.key)' belongs in [\(elsewhere.section)]"
         }
         return "unknown option; known are \(options.map(\.key).joined(separator: ", "))"
@@ -111,20 +159,38 @@ struct SettingsSource: Sendable {
     private mutating func canonicalSection(_ name: String, _ origin: Problem.Origin) -> String? {
         let words = name.split(separator: " ", maxSplits: 1)
         if words.first?.lowercased() == "room" { return roomSection(name, words.dropFirst().first ?? "", origin) }
-        let known = Set(Options.all.map(\.section)).subtracting(["Room"])
-        if let canonical = known.first(where: { $0.lowercased() == name.lowercased() }) { return canonical }
-        if Options.notSupportedYet.contains(where: { $0.lowercased() == name.lowercased() }) {
-            let text =
-                "the MSRP relay is not supported yet: a later release reads this section; "
-                + "remove it or comment it out for now"
-            problems.append(Problem(origin, section: name, text))
-            return nil
+        if words.first?.lowercased() == "certificate" {
+            return certificateSection(name, words.dropFirst().first ?? "", origin)
         }
-        let candidates = known.sorted() + ["Room"]
+        let known = Options.plainSections
+        if let canonical = known.first(where: { $0.lowercased() == name.lowercased() }) { return canonical }
+        let candidates = known.sorted() + Options.namedSections.sorted()
         let hint = Suggestion.nearest(to: name, in: candidates).map { "; did you mean [\($0)]?" }
-        let all = "; known are [SIP], [MSRP], [Conference], [Room user@domain], [Log]"
+        let all =
+            "; known are [SIP], [MSRP], [Conference], [Room user@domain], [Certificate domain], [Relay], [Database], "
+            + "[Memory], [Log]"
         problems.append(Problem(origin, section: name, "unknown section" + (hint ?? all)))
         return nil
+    }
+
+    private mutating func certificateSection(
+        _ name: String, _ text: Substring, _ origin: Problem.Origin
+    ) -> String? {
+        let domain = text.trimmingBlanks().lowercased()
+        guard !domain.isEmpty, !domain.contains(where: { " \t@/:;,".contains($0) }) else {
+            let right = "write [Certificate name], such as [Certificate chat.example.com]"
+            problems.append(Problem(origin, section: name, "a further certificate needs the name it is for; \(right)"))
+            return nil
+        }
+        let section = "Certificate \(domain)"
+        if let earlier = certificates.first(where: { $0.section == section }) {
+            if case .file(_, let line) = earlier.origin, case .file = origin {
+                problems.append(Problem(origin, section: name, "this name has a section already (line \(line))"))
+            }
+        } else {
+            certificates.append(CertificateSection(domain: domain, section: section, origin: origin))
+        }
+        return section
     }
 
     private mutating func roomSection(_ name: String, _ address: Substring, _ origin: Problem.Origin) -> String? {
@@ -155,9 +221,33 @@ struct SettingsSource: Sendable {
 
     // MARK: Taking
 
+    /// Whether a section was named anywhere.
+    func has(_ section: String) -> Bool { sections[section] != nil }
+
+    /// Whether an option was given, and not left empty.
+    func isGiven(_ option: any OptionDescription, in section: String? = nil) -> Bool {
+        values[Place(section: section ?? option.section, key: option.key)].map { !$0.text.isEmpty } ?? false
+    }
+
+    /// Where an option's value comes from.
+    func origin(of option: any OptionDescription, in section: String? = nil) -> Problem.Origin {
+        values[Place(section: section ?? option.section, key: option.key)]?.origin ?? .defaults
+    }
+
+    /// The same by names.
+    func origin(of key: String, in section: String) -> Problem.Origin {
+        values[Place(section: section, key: key)]?.origin ?? .defaults
+    }
+
     /// The option's value; its default when it isn't given, is empty, or can't be read (which is reported).
     mutating func value<Value>(_ option: Option<Value>, in section: String? = nil) -> Value {
         let place = Place(section: section ?? option.section, key: option.key)
+        let value = read(option, at: place)
+        taken[place] = "\(value)"
+        return value
+    }
+
+    private mutating func read<Value>(_ option: Option<Value>, at place: Place) -> Value {
         guard let given = values[place], !given.text.isEmpty else { return option.defaultValue }
         do throws(ValueError) {
             return try option.read(given.text[...], ValueContext(folder: given.folder, isReadable: isReadable))
@@ -169,8 +259,7 @@ struct SettingsSource: Sendable {
 
     /// Reports that a value, though readable, doesn't fit the others.
     mutating func report(_ option: any OptionDescription, _ section: String, _ text: String) {
-        let origin = values[Place(section: section, key: option.key)]?.origin ?? .defaults
-        problems.append(Problem(origin, section: section, key: option.key, text))
+        problems.append(Problem(origin(of: option, in: section), section: section, key: option.key, text))
     }
 
     /// Reports something about a room's section.
@@ -180,15 +269,13 @@ struct SettingsSource: Sendable {
     }
 
     /// Reports a certificate without its key, or the other way round.
-    mutating func requirePair(_ certificate: Option<String?>, _ key: Option<String?>) {
-        func isGiven(_ option: Option<String?>) -> Bool {
-            values[Place(section: option.section, key: option.key)].map { !$0.text.isEmpty } ?? false
+    mutating func requirePair(_ certificate: Option<String?>, _ key: Option<String?>, in section: String? = nil) {
+        let section = section ?? certificate.section
+        if isGiven(certificate, in: section) && !isGiven(key, in: section) {
+            report(certificate, section, "needs '\(key.key)' as well: the PEM file with its private key")
         }
-        if isGiven(certificate) && !isGiven(key) {
-            report(certificate, certificate.section, "needs '\(key.key)' as well: the PEM file with its private key")
-        }
-        if isGiven(key) && !isGiven(certificate) {
-            report(key, key.section, "needs '\(certificate.key)' as well: the PEM file of the certificate")
+        if isGiven(key, in: section) && !isGiven(certificate, in: section) {
+            report(key, section, "needs '\(certificate.key)' as well: the PEM file of the certificate")
         }
     }
 }

@@ -1,0 +1,100 @@
+/// What an operator should know of a configuration without problems: above all where the relay does with it other
+/// than msrprelay would.
+struct ConfigurationNotes {
+    private(set) var lines: [String] = []
+    private let source: SettingsSource
+
+    init(_ settings: Settings, _ source: SettingsSource) {
+        self.source = source
+        guard let relay = settings.relay else { return }
+        if !settings.runsSIP {
+            lines.append("note: no [SIP] section: the relay runs alone, without SIP ports and rooms")
+        }
+        connections(settings, relay)
+        authentication(settings, relay)
+        accounts(settings, relay)
+        if let level = relay.logLevel {
+            add(
+                Options.Relay.logLevel,
+                "means '\(level.rawValue)' of confd's levels, for the relay's own lines; [Log] level holds for the rest"
+            )
+        }
+    }
+
+    private mutating func connections(_ settings: Settings, _ relay: Settings.Relay) {
+        if relay.certificate == nil, settings.msrp.certificate == nil, settings.sip.certificate == nil {
+            add(
+                Options.Relay.certificate,
+                "none: one is generated in the state directory, which clients that check certificates refuse")
+        }
+        switch settings.msrp.egress {
+        case .automatic where Settings.isWildcard(relay.host):
+            add(
+                Options.MSRP.egress,
+                "automatic: with a relay on every address, peers are connected to on public addresses only; "
+                    + "msrprelay connected anywhere. For peers in private networks: [MSRP] egress = any")
+        case .public:
+            add(Options.MSRP.egress, "public: the relay connects to peers on public addresses only, unlike msrprelay")
+        case .sameSource:
+            add(Options.MSRP.egress, "same-source: the relay can't connect out to peers; they have to connect to it")
+        default: break
+        }
+        if settings.msrp.verifyPeers {
+            add(
+                Options.MSRP.verify,
+                "the certificates of peers that the relay connects to are checked; msrprelay did not")
+        }
+    }
+
+    private mutating func authentication(_ settings: Settings, _ relay: Settings.Relay) {
+        if relay.debugNoTLS {
+            add(Options.Relay.debugNoTLS, "AUTH is accepted without TLS: for tests only (RFC 4976 forbids it)")
+        }
+        if let realm = relay.defaultDomain {
+            add(Options.Relay.defaultDomain, "the realm is '\(realm)' whatever domain a client asks for")
+            for entry in source.accounts where entry.account.domain != realm && relay.backend == .memory {
+                let text = "not in the realm '\(realm)' of default_domain: nobody can use this account"
+                add(entry.origin, "Memory", "\(entry.account.username)@\(entry.account.domain)", text)
+            }
+        }
+        add(
+            Options.Relay.maximumExpires,
+            "an Expires in AUTH is kept to: the session ends then unless it is refreshed; msrprelay never ended one")
+        add(
+            Options.Relay.defaultExpires,
+            "a session asked for without Expires ends after \(relay.defaultExpires) s if nobody uses it, else with its "
+                + "connection" + (relay.maximumSessionTime == nil ? "" : " or after maximum_session_time"))
+    }
+
+    private mutating func accounts(_ settings: Settings, _ relay: Settings.Relay) {
+        switch relay.backend {
+        case .memory:
+            if settings.memory.isEmpty { add(Options.Relay.backend, "memory, but [Memory] has no accounts") }
+            if source.isGiven(Options.Database.uri) { add(Options.Database.uri, "not used: [Relay] backend is memory") }
+        case .database:
+            if !settings.memory.isEmpty {
+                add(Options.Relay.backend, "database: the accounts of [Memory] are not used")
+            }
+            if settings.database.uri == nil {
+                add(Options.Database.uri, "none: the accounts are those of `confd account`, in the state directory")
+            } else if settings.database.cleartextPasswords {
+                add(
+                    Options.Database.cleartextPasswords,
+                    "Yes: clients are offered SHA-256 too; msrprelay offered MD5 alone")
+            } else {
+                add(
+                    Options.Database.ha1SHA256Column,
+                    "SHA-256 is offered when the table has the column '\(settings.database.ha1SHA256Column)' and no "
+                        + "account lacks it; else MD5 alone, as by msrprelay")
+            }
+        }
+    }
+
+    private mutating func add(_ option: any OptionDescription, _ text: String) {
+        add(source.origin(of: option), option.section, option.key, text)
+    }
+
+    private mutating func add(_ origin: Problem.Origin, _ section: String, _ key: String, _ text: String) {
+        lines.append("note: \(Problem(origin, section: section, key: key, text))")
+    }
+}
