@@ -21,13 +21,26 @@ package struct DigestClaim: Sendable, Equatable {
 
     /// Reads a header value.
     package init(_ octets: UnsafeRawBufferPointer) throws(DigestDefect) {
-        guard let parameters = AuthParameters(octets) else { throw .unreadable }
+        guard let parameters = AuthParameters(octets) else {
+            // What another scheme has after its name need not be parameters.
+            throw Self.isDigest(octets) ? .unreadable : .otherScheme
+        }
         try self.init(parameters)
     }
 
     package init(_ value: String) throws(DigestDefect) {
-        guard let parameters = AuthParameters(value) else { throw .unreadable }
-        try self.init(parameters)
+        try self.init(Array(value.utf8))
+    }
+
+    private init(_ value: [UInt8]) throws(DigestDefect) {
+        let result: Result<DigestClaim, DigestDefect> = value.withUnsafeBytes { octets in
+            do throws(DigestDefect) { return .success(try DigestClaim(octets)) } catch { return .failure(error) }
+        }
+        self = try result.get()
+    }
+
+    private static func isDigest(_ octets: UnsafeRawBufferPointer) -> Bool {
+        octets.count >= 6 && zip(octets, "digest".utf8).allSatisfy { $0 | 0x20 == $1 }
     }
 
     private init(_ parameters: AuthParameters) throws(DigestDefect) {
