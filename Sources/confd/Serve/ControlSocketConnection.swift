@@ -64,10 +64,7 @@ final class ControlSocketConnection: ChannelInboundHandler {
             isAnswered = true
             let channel = context.channel
             let snapshot = snapshot
-            Task {
-                let answer = ControlMessage.Answer(status: await snapshot())
-                Self.write(answer, to: channel)
-            }
+            Task { ControlMessage.Answer(status: await snapshot()).write(to: channel) }
         case let command?:
             answer(context, ControlMessage.Answer(error: "the command '\(command)' is not known"))
         case nil:
@@ -77,7 +74,7 @@ final class ControlSocketConnection: ChannelInboundHandler {
 
     private func answer(_ context: ChannelHandlerContext, _ answer: ControlMessage.Answer) {
         isAnswered = true
-        Self.write(answer, to: context.channel)
+        answer.write(to: context.channel)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -85,10 +82,14 @@ final class ControlSocketConnection: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    private static func write(_ answer: ControlMessage.Answer, to channel: any Channel) {
+}
+
+extension ControlMessage.Answer {
+    /// The line, and the connection's end.
+    fileprivate func write(to channel: any Channel) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(answer) else { return channel.close(promise: nil) }
+        guard let data = try? encoder.encode(self) else { return channel.close(promise: nil) }
         var buffer = channel.allocator.buffer(capacity: data.count + 1)
         buffer.writeBytes(data)
         buffer.writeInteger(UInt8(ascii: "\n"))
