@@ -40,6 +40,7 @@ struct AccountCommand: AsyncParsableCommand {
                 let password = try AccountPassword.ask(for: name)
                 try await database.add(name, password: password)
                 await database.close()
+                desk.hint()
             }
         }
     }

@@ -33,7 +33,6 @@ struct AccountDesk {
             StandardError.write("confd account: \(error)")
             throw ExitCode(1)
         }
-        if let hint = desk.hint { StandardError.write("confd account: note: \(hint)") }
     }
 
     private var path: String { "\(stateDirectory)/\(EmbeddedDatabase.fileName)" }
@@ -55,8 +54,12 @@ struct AccountDesk {
         return try await EmbeddedDatabase.open(stateDirectory: folder)
     }
 
-    /// What keeps the server from using these accounts.
-    private var hint: String? {
+    /// Says what keeps the server from using these accounts, if anything does.
+    func hint() {
+        if let obstacle { StandardError.write("confd account: note: \(obstacle)") }
+    }
+
+    private var obstacle: String? {
         guard let relay = settings.relay else {
             return "the configuration has no [Relay] section, so the server asks for no accounts"
         }

@@ -13,9 +13,9 @@ internal import NIOPosix
 /// request.
 final class ControlSocket: Sendable {
     /// Connections beyond that many wait to be accepted.
-    static let mostConnections = 8
+    static let mostConnections = 32
     /// A request that isn't there by then ends its connection.
-    static let requestTimeout: TimeAmount = .seconds(5)
+    static let requestTimeout: TimeAmount = .seconds(3)
     /// What `sun_path` of Linux holds, without its NUL.
     static let longestPath = 107
 

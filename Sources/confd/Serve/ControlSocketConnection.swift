@@ -81,7 +81,6 @@ final class ControlSocketConnection: ChannelInboundHandler {
         logger.debug("control connection", metadata: ["error": "\(error)"])
         context.close(promise: nil)
     }
-
 }
 
 extension ControlMessage.Answer {
