@@ -241,7 +241,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         _ connection: Connection
     ) {
         note(refusal.reason, refusal.status.code, request, scene, connection, isFailure: refusal.isFailure)
-        connection.writeWhole { AuthReply.write(refusal, to: head, into: &$0) }
+        connection.writeWhole { AuthReply.write(refusal, to: head, isAddressed: request != nil, into: &$0) }
         finish(refusal.status, connection, closes: refusal.closes)
     }
 
