@@ -233,14 +233,8 @@ final class RelaySession: SessionOwner, OpenedSession {
     // MARK: Time
 
     func ticked(at now: NIODeadline) {
-        for (side, other) in [(client!, peer!), (peer!, client!)] {
-            if let deadline = side.hop.nextDeadline, deadline <= now {
-                for failure in side.hop.expire(now: now) { other.report(failure) }
-                side.heedAnswers()
-            }
-            for entry in side.requests.expire(now: now) { other.writeAnswer(entry.head, .timeout) }
-            side.ticked(at: now)
-        }
+        tick(client, peer, at: now)
+        tick(peer, client, at: now)
         if let expiry {
             if expiry <= now { end(.expired, lost: nil) }
         } else if state != .bound {
@@ -248,6 +242,15 @@ final class RelaySession: SessionOwner, OpenedSession {
         } else if let longest = terms.configuration.maximumSessionTime, opened + TimeAmount(longest) <= now {
             end(.maximumTime, lost: nil)
         }
+    }
+
+    private func tick(_ side: Side, _ other: Side, at now: NIODeadline) {
+        if let deadline = side.hop.nextDeadline, deadline <= now {
+            for failure in side.hop.expire(now: now) { other.report(failure) }
+            side.heedAnswers()
+        }
+        for entry in side.requests.expire(now: now) { other.writeAnswer(entry.head, .timeout) }
+        side.ticked(at: now)
     }
 
     // MARK: The end
@@ -261,20 +264,24 @@ final class RelaySession: SessionOwner, OpenedSession {
         relay.transport.sessions.release(id)
         client.giveUpChunk()
         peer.giveUpChunk()
-        for (side, other) in [(client!, peer!), (peer!, client!)] {
-            let failures = other.hop.abandon()
-            let requests = other.requests.abandon()
-            guard side !== lost else { continue }
-            for failure in failures { side.report(failure) }
-            side.reportPending()
-            for entry in requests { side.writeAnswer(entry.head, .timeout) }
-        }
+        settle(client, peer, lost: lost)
+        settle(peer, client, lost: lost)
         let connections = [client.leg?.connection, peer.leg?.connection]
         client.detach()
         peer.detach()
         for connection in connections { connection?.leave(self, closing: .orderly) }
         relay.forget(self, reason)
         relay.logger.info("relay session ended", metadata: line)
+    }
+
+    /// Tells a side what became of what it sent to the other.
+    private func settle(_ side: Side, _ other: Side, lost: Side?) {
+        let failures = other.hop.abandon()
+        let requests = other.requests.abandon()
+        guard side !== lost else { return }
+        for failure in failures { side.report(failure) }
+        side.reportPending()
+        for entry in requests { side.writeAnswer(entry.head, .timeout) }
     }
 
     private func endLine(_ reason: SessionEnd) -> Logger.Metadata {

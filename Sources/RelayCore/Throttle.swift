@@ -19,7 +19,8 @@ struct Throttle: Equatable {
     /// - Returns: whether reading may go on.
     mutating func take(_ count: Int, now: NIODeadline) -> Bool {
         fill(now)
-        tokens = tokens.subtractingReportingOverflow(count).partialValue
+        let (rest, overflow) = tokens.subtractingReportingOverflow(count)
+        tokens = overflow ? .min : rest
         return tokens >= 0
     }
 
