@@ -88,8 +88,9 @@ struct AuthMachine {
     }
 
     /// A refresh is for the account's realm; a new session for the configured domain, or the host the client called.
+    /// Hosts are the same in any case, but stored hashes are of the domain in lower case.
     static func realm(for request: AuthRequest, in scene: Scene, rules: RelayConfiguration) -> String {
-        scene.session?.realm ?? rules.defaultDomain ?? request.toPath.last.host
+        scene.session?.realm ?? rules.defaultDomain ?? request.toPath.last.host.lowercased()
     }
 
     // MARK: With the account
