@@ -94,6 +94,12 @@ package final class AccountDatabase: AccountStore {
         }
     }
 
+    package func knownAlgorithms(realm: String) -> [DigestAlgorithm]? {
+        let moment = now()
+        guard let last = state.withLock({ $0.algorithms }), moment - last.at < lifetime else { return nil }
+        return last.table[realm]
+    }
+
     package func known(username: String, realm: String) -> AccountLookup? {
         let moment = now()
         return state.withLock { $0.cache.answer(key(username, realm), at: moment) }

@@ -44,22 +44,52 @@ final class SubscriberFile: Sendable {
         try await ask { _, _ in }
     }
 
-    /// The row's secrets; nil when there is no such account.
+    /// What the account's password is checked against; nil when there is no such account.
+    ///
+    /// A client may give its domain with its user name, and hashes both.
     func secrets(username: String, realm: String) async throws(StoreError) -> AccountSecrets? {
         try await ask { database, shape in
-            let statement = try database.cachedStatement(sql: shape.accountQuery)
-            let arguments: StatementArguments = ["username": username, "domain": realm]
-            guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
-            // SQLite takes a text to end at a NUL, and a column of numbers would take 007 for 7.
-            guard let found = Self.text(row, 0), found.utf8.elementsEqual(username.utf8) else { return nil }
-            switch shape.secrets {
-            case .clearText:
-                guard let password = Self.text(row, 1), !password.isEmpty else { return nil }
-                return AccountSecrets(username: username, realm: realm, password: password)
-            case .hashes:
-                return Self.hashes(Self.text(row, 1), Self.text(row, 2))
+            if let row = try Self.row(username, realm, database, shape) {
+                switch shape.secrets {
+                case .clearText: return Self.secrets(username, realm, password: Self.text(row, 1))
+                case .hashes: return Self.hashes(Self.text(row, 1), Self.text(row, 2))
+                }
             }
+            if let bare = Self.bareName(username, realm), let row = try Self.row(bare, realm, database, shape) {
+                switch shape.secrets {
+                case .clearText: return Self.secrets(username, realm, password: Self.text(row, 1))
+                case .hashes: return Self.hashes(Self.text(row, 3), nil)
+                }
+            }
+            // Hashed for nobody too, so that the time taken doesn't tell who there is.
+            if case .clearText = shape.secrets { _ = AccountSecrets(username: username, realm: realm, password: "") }
+            return nil
         }
+    }
+
+    private static func row(
+        _ username: String, _ realm: String, _ database: Database, _ shape: TableShape
+    ) throws -> Row? {
+        let statement = try database.cachedStatement(sql: shape.accountQuery)
+        guard let row = try Row.fetchOne(statement, arguments: ["username": username, "domain": realm]) else {
+            return nil
+        }
+        // SQLite takes a text to end at a NUL, and a column of numbers would take 007 for 7.
+        guard let found = text(row, 0), found.utf8.elementsEqual(username.utf8) else { return nil }
+        return row
+    }
+
+    private static func secrets(_ username: String, _ realm: String, password: String?) -> AccountSecrets? {
+        let secrets = AccountSecrets(username: username, realm: realm, password: password ?? "")
+        return password?.isEmpty ?? true ? nil : secrets
+    }
+
+    /// `alice` of `alice@example.com` where the realm is example.com.
+    private static func bareName(_ username: String, _ realm: String) -> String? {
+        guard let at = username.lastIndex(of: "@"),
+            username[username.index(after: at)...].lowercased() == realm.lowercased()
+        else { return nil }
+        return String(username[..<at])
     }
 
     /// What may be offered where: reads the whole table.

@@ -9,9 +9,12 @@ struct TableShape: Sendable {
     /// What is read: the password, or the hashes.
     let secrets: Secrets
 
+    /// The column, if there is one, with the MD5 hash for clients whose user name is `user@domain`.
+    private static let ha1b = "ha1b"
+
     enum Secrets: Sendable {
         case clearText(password: String)
-        case hashes(ha1: String, ha1SHA256: String?)
+        case hashes(ha1: String, ha1SHA256: String?, ha1b: String?)
     }
 
     /// Finds table and columns.
@@ -41,7 +44,8 @@ struct TableShape: Sendable {
             secrets = .clearText(password: try column(wanted.password, .passwordColumn))
         } else {
             let ha1SHA256 = Self.find(wanted.ha1SHA256, in: columns).map(Self.quote)
-            secrets = .hashes(ha1: try column(wanted.ha1, .ha1Column), ha1SHA256: ha1SHA256)
+            let ha1b = Self.find(Self.ha1b, in: columns).map(Self.quote)
+            secrets = .hashes(ha1: try column(wanted.ha1, .ha1Column), ha1SHA256: ha1SHA256, ha1b: ha1b)
         }
     }
 
@@ -77,8 +81,8 @@ struct TableShape: Sendable {
     var accountQuery: String {
         let columns =
             switch secrets {
-            case .clearText(let password): "\(password), NULL"
-            case .hashes(let ha1, let ha1SHA256): "\(ha1), \(ha1SHA256 ?? "NULL")"
+            case .clearText(let password): "\(password), NULL, NULL"
+            case .hashes(let ha1, let ha1SHA256, let ha1b): "\(ha1), \(ha1SHA256 ?? "NULL"), \(ha1b ?? "NULL")"
             }
         return """
             SELECT CAST(\(username) AS TEXT), \(columns) FROM \(table)
@@ -91,7 +95,7 @@ struct TableShape: Sendable {
     /// Of each domain: its name in lower case, its accounts, how many of them can be verified by MD5, and by SHA-256.
     /// Nil where passwords are at hand, because then all can be.
     var algorithmsQuery: String? {
-        guard case .hashes(let ha1, let ha1SHA256) = secrets else { return nil }
+        guard case .hashes(let ha1, let ha1SHA256, _) = secrets else { return nil }
         func hasDigits(_ column: String, _ count: Int) -> String {
             "(length(\(column)) = \(count) AND \(column) NOT GLOB '*[^0-9a-fA-F]*')"
         }

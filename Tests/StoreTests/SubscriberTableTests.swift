@@ -70,6 +70,28 @@ struct SubscriberTableTests {
         #expect(await store.algorithms(realm: "example.com") == [.sha256, .md5])
     }
 
+    @Test("a user name that brings its domain is that account's, by clear text or a hash made for it (ha1b)")
+    func withDomain() async throws {
+        let hash = DigestAlgorithm.md5.hash("alice@example.com:example.com:secret")
+        let file = try ForeignFile(
+            "CREATE TABLE subscriber (username TEXT, domain TEXT, password TEXT, ha1 TEXT, ha1b TEXT)",
+            "INSERT INTO subscriber VALUES ('alice', 'example.com', 'secret', '\(Alice.md5)', '\(hash)')",
+            "INSERT INTO subscriber VALUES ('bob', 'example.com', 'secret', '\(Alice.md5)', NULL)")
+        let store = try await file.open()
+        #expect(
+            await store.lookUp(username: "alice@Example.com", realm: "example.com")
+                == .found(AccountSecrets(md5: hash, sha256: nil)))
+        #expect(await store.lookUp(username: "alice", realm: "example.com") == .found(Alice.secrets))
+        for name in ["alice@example.org", "bob@example.com", "alice@", "@example.com"] {
+            #expect(await store.lookUp(username: name, realm: "example.com") == .unknown)
+        }
+        var table = SubscriberTable()
+        table.hasClearTextPasswords = true
+        #expect(
+            await (try file.open(table)).lookUp(username: "bob@example.com", realm: "example.com")
+                == .found(AccountSecrets(username: "bob@example.com", realm: "example.com", password: "secret")))
+    }
+
     @Test("a password of digits in a column without a type is what was written")
     func passwordOfDigits() async throws {
         let file = try ForeignFile(
@@ -134,10 +156,13 @@ struct SubscriberTableTests {
             "INSERT INTO subscriber VALUES ('alice', 'example.com', '\(Alice.md5)', '\(Alice.sha256)')")
         let clock = TestClock()
         let store = try await file.open(clock: clock)
+        #expect(store.knownAlgorithms(realm: "example.com") == nil)
         #expect(await store.algorithms(realm: "example.com") == [.sha256, .md5])
+        #expect(store.knownAlgorithms(realm: "example.com") == [.sha256, .md5])
         try file.execute("INSERT INTO subscriber VALUES ('bob', 'example.com', '\(Alice.md5)', NULL)")
         #expect(await store.algorithms(realm: "example.com") == [.sha256, .md5])
         clock.advance(by: .seconds(6))
+        #expect(store.knownAlgorithms(realm: "example.com") == nil)
         #expect(await store.algorithms(realm: "example.com") == [.md5])
         try file.execute("UPDATE subscriber SET ha1_sha256 = '\(Alice.sha256)'")
         store.forget()

@@ -190,6 +190,9 @@ extension SystemTests {
             try account("add", "zoe@example.com", input: "secret\n")
             #expect(try status("secret") == 200)
             #expect(try status("other") == 403)
+            // Domains are the same in any case.
+            let shouting = try RawRelayClient(to: relay.address)
+            #expect(try shouting.authenticate(as: "zoe", password: "secret", domain: "EXAMPLE.com").status == 200)
             try account("passwd", "zoe@example.com", input: "other\n")
             #expect(try status("other") == 200)
             #expect(try status("secret") == 403)
