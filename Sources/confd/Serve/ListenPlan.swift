@@ -35,6 +35,13 @@ struct ListenPlan: Equatable, Sendable {
         }
     }
 
+    /// The same listener under another address.
+    fileprivate mutating func rename(_ old: ListenAddress, _ new: ListenAddress) {
+        for index in places.indices where places[index].address == old { places[index].address = new }
+        msrp = msrp.map { $0 == old ? new : $0 }
+        relay = relay.map { $0 == old ? new : $0 }
+    }
+
     /// A wildcard and a specific address on one port are one wildcard listener.
     private mutating func shareWildcards() {
         let all = Set(msrp + relay)
@@ -79,6 +86,12 @@ struct OpenListeners: Sendable {
     /// Opens what `next` has and this has not, then closes what `next` has not; connections live on. When a listener
     /// can't be opened, all is as it was.
     mutating func move(to next: ListenPlan, on transport: TransportHandle) async throws(StartError) {
+        // A port that the system chose may be written down by now.
+        for place in next.places where actual[place.address] == nil {
+            guard let same = actual.first(where: { Self.isAt($0.value, place.address) })?.key else { continue }
+            actual[place.address] = actual.removeValue(forKey: same)
+            plan.rename(same, place.address)
+        }
         let new = next.places.filter { actual[$0.address] == nil }
         let old = plan.places.filter { place in !next.places.contains { $0.address == place.address } }
         // The system refuses a wildcard while one of its addresses is listened on, and the other way round; then
@@ -119,6 +132,10 @@ struct OpenListeners: Sendable {
     private mutating func close(_ addresses: [ListenAddress], on transport: TransportHandle) async {
         let closing = addresses.compactMap { actual.removeValue(forKey: $0) }
         if !closing.isEmpty { await transport.stopListening(on: closing) }
+    }
+
+    private static func isAt(_ address: SocketAddress, _ asked: ListenAddress) -> Bool {
+        address.ipAddress == asked.host && address.port == asked.port
     }
 
     private static func overlaps(_ one: ListenAddress, _ other: ListenAddress) -> Bool {
