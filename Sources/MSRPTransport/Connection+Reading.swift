@@ -46,7 +46,7 @@ extension Connection {
     package func resumeReading(by holder: AnyObject) {
         guard let index = pausers.firstIndex(of: ObjectIdentifier(holder)) else { return }
         pausers.remove(at: index)
-        guard pausers.isEmpty, isOpen, !isSplitting else { return }
+        guard pausers.isEmpty, isReadable, !isSplitting else { return }
         transport.scheduler.resume(self)
     }
 
@@ -54,14 +54,20 @@ extension Connection {
 
     /// Called by the scheduler, and after all that was read has been split.
     func readingResumed() {
-        guard pausers.isEmpty, isOpen else { return }
-        var buffer = ByteBuffer()
-        if let held {
-            self.held = nil
-            buffer = held
+        guard pausers.isEmpty else { return }
+        if isReadable {
+            var buffer = ByteBuffer()
+            if let held {
+                self.held = nil
+                buffer = held
+            }
+            take(&buffer)
         }
-        take(&buffer)
-        continueReading()
+        if isDraining {
+            if pausers.isEmpty { finishClosing() }
+        } else {
+            continueReading()
+        }
     }
 
     private func continueReading() {
@@ -101,21 +107,31 @@ extension Connection {
             split(&buffer)
             isSplitting = false
         }
-        guard buffer.readableBytes > 0, isOpen else { return }
+        guard buffer.readableBytes > 0, isReadable else { return }
         // What waits for the rest of a head may wait for long, so it is a copy; what waits for the end of a pause is
         // most of a read, and stays where it is.
         held =
             isReadingPaused && buffer.readableBytes >= Self.sharedThreshold
             ? buffer : ByteBuffer(bytes: buffer.readableBytesView)
+        if buffer.readableBytes > Self.mostHeldOfOneRead { countDrained(buffer.readableBytes) }
+    }
+
+    /// While reading is paused one read comes at most, unless the peer has closed.
+    private static let mostHeldOfOneRead = 2 * 262_144
+
+    private func countDrained(_ count: Int) {
+        transport.drainedBytes &+= count &- drainedBytes
+        drainedBytes = count
+        if transport.drainedBytes > transport.limits.drainedBytes { close(.now, reason: .failed) }
     }
 
     private func split(_ buffer: inout ByteBuffer) {
-        while isOpen, pausers.isEmpty {
+        while isReadable, pausers.isEmpty {
             if isBetweenMessages {
                 if buffer.readableBytes == 0 { return }
                 if further.isEmpty, let owner {
                     owner.rawRead(&buffer, from: self)
-                    if buffer.readableBytes == 0 || !isOpen || !pausers.isEmpty { return }
+                    if buffer.readableBytes == 0 || !isReadable || !pausers.isEmpty { return }
                 }
                 isBetweenMessages = false
             }
@@ -231,11 +247,21 @@ extension Connection {
         isClosed = true
         obstacles.insert(.ending)
         context = nil
+        dropOutput()
+        // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It is
+        // bounded by what the operating system keeps for a socket.
+        isDraining = held != nil && !pausers.isEmpty && closing == nil && closeReason == nil
+        if !isDraining { finishClosing() }
+    }
+
+    private func finishClosing() {
+        isDraining = false
+        transport.drainedBytes &-= drainedBytes
+        drainedBytes = 0
         let reason = closeReason ?? .peerClosed
         held = nil
         recipient = .nobody
         pausers = []
-        dropOutput()
         var tenancies = further
         if let owner { tenancies.insert(Tenancy(session: session, owner: owner), at: 0) }
         owner = nil

@@ -44,9 +44,13 @@ package final class Connection {
     var held: ByteBuffer?
     /// The parser has seen nothing of the next message yet.
     var isBetweenMessages = true
+    /// Of `held`, what counts for `TransportLimits.drainedBytes`.
+    var drainedBytes = 0
     /// Parts are being taken out of what was read.
     var isSplitting = false
     var isAutoReading = true
+    /// The peer has closed the connection, but its owners have not taken all that it sent, because they paused.
+    var isDraining = false
     /// The AUTH owner was told of this connection.
     var hasAuthOwner = false
     /// Who gets the parts of the message under way.
@@ -113,6 +117,8 @@ package final class Connection {
 
     package var eventLoop: any EventLoop { transport.eventLoop }
     package var isOpen: Bool { !isClosed && closing == nil }
+    /// What was read is still handed out.
+    var isReadable: Bool { closing == nil && (!isClosed || isDraining) }
     package var remoteIP: IPAddress? { remoteAddress.flatMap { IPAddress($0) } }
     var remoteName: String { remoteAddress?.description ?? "unknown" }
 

@@ -115,6 +115,58 @@ struct PausingTests {
         try await fixture.end()
     }
 
+    @Test(
+        "what a peer sent before it closed is handed out when the pause is over, plain and with TLS",
+        arguments: [false, true])
+    func closedWhilePaused(isTLS: Bool) async throws {
+        var configuration = TransportConfiguration()
+        configuration.serverTLS = try .server(identities: [SelfSignedCertificate.generate(names: ["localhost"])])
+        let fixture = try await TransportFixture(configuration: configuration)
+        let (session, log) = await fixture.reserve { owner, part, connection in
+            if case .end = part { connection.pauseReading(by: owner) }
+        }
+        let stream = isTLS ? try TLSByteStream(to: fixture.address) : try fixture.connect()
+        try stream.send((0..<3).map { send(session, "hello", id: "aaaa\($0)") }.joined())
+        try await fixture.until { _ in log.owner?.value.connection?.isReadingPaused == true }
+        // With an answer unread the close would be a reset.
+        _ = try stream.expect(response(session, "200 OK", id: "aaaa0"))
+        stream.close()
+        for count in 1...3 {
+            let taken = Array(repeating: ["body 5", "end SEND"], count: count).flatMap { $0 }
+            try await fixture.until { _ in log.events.count >= 1 + 2 * count }
+            #expect(log.events == ["bound"] + taken)
+            if count < 3 { try await fixture.until { _ in log.owner?.value.connection?.isOpen == false } }
+            await fixture.transport.perform { _ in
+                guard let owner = log.owner?.value else { return }
+                owner.connection?.resumeReading(by: owner)
+            }
+        }
+        try await fixture.until { _ in log.events.last == "closed peerClosed" }
+        #expect(await fixture.transport.counters().connections == 0)
+        try await fixture.end()
+    }
+
+    @Test("an owner that leaves a closed connection gets nothing more of what was sent over it")
+    func leavingClosed() async throws {
+        let fixture = try await TransportFixture()
+        let (session, log) = await fixture.reserve { owner, part, connection in
+            if case .end = part { connection.pauseReading(by: owner) }
+        }
+        let stream = try fixture.connect()
+        try stream.send(send(session, "hello", id: "aaaa") + send(session, "hello", id: "bbbb"))
+        try await fixture.until { _ in log.owner?.value.connection?.isReadingPaused == true }
+        _ = try stream.expect(response(session, "200 OK", id: "aaaa"))
+        stream.close()
+        try await fixture.until { _ in log.owner?.value.connection?.isOpen == false }
+        await fixture.transport.perform { _ in
+            guard let owner = log.owner?.value else { return }
+            owner.connection?.leave(owner, closing: .orderly)
+        }
+        try await fixture.until { transport in transport.counters.connections == 0 }
+        #expect(log.events == ["bound", "body 5", "end SEND"])
+        try await fixture.end()
+    }
+
     @Test("while reading is paused what is read and held is bounded, plain and with TLS", arguments: [false, true])
     func bounded(isTLS: Bool) async throws {
         var configuration = TransportConfiguration()
