@@ -5,11 +5,18 @@ package protocol AccountStore: Sendable {
     /// The algorithms that can be verified for every account of a realm. SHA-256 is offered only then (RFC 8760).
     func algorithms(realm: String) async -> [DigestAlgorithm]
 
+    /// The same where it is known at once, without waiting; nil: ask `algorithms`.
+    func knownAlgorithms(realm: String) -> [DigestAlgorithm]?
+
     /// What is known at once, without waiting (memory, or a fresh cache entry); nil: ask `lookUp`.
     func known(username: String, realm: String) -> AccountLookup?
 
     /// Looks the account up.
     func lookUp(username: String, realm: String) async -> AccountLookup
+}
+
+extension AccountStore {
+    package func knownAlgorithms(realm: String) -> [DigestAlgorithm]? { nil }
 }
 
 /// What looking for an account gave.

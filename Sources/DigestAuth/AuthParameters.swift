@@ -67,6 +67,10 @@ package struct AuthParameters: Equatable, Sendable {
             byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A
         }
 
+        private static func isDelimiter(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "\"")
+        }
+
         mutating func skipBlanks() {
             while at < bytes.count, Self.isBlank(bytes[at]) { at += 1 }
         }
@@ -84,7 +88,7 @@ package struct AuthParameters: Equatable, Sendable {
         /// Up to a blank, comma, equals sign or quote.
         mutating func token() -> String {
             let start = at
-            while at < bytes.count, !Self.isBlank(bytes[at]), !",=\"".utf8.contains(bytes[at]) { at += 1 }
+            while at < bytes.count, !Self.isBlank(bytes[at]), !Self.isDelimiter(bytes[at]) { at += 1 }
             return String(decoding: bytes[start..<at], as: UTF8.self)
         }
 
@@ -95,7 +99,11 @@ package struct AuthParameters: Equatable, Sendable {
                 while at < bytes.count, !Self.isBlank(bytes[at]), bytes[at] != UInt8(ascii: ",") { at += 1 }
                 return String(decoding: bytes[start..<at], as: UTF8.self)
             }
-            var text: [UInt8] = []
+            // Up to the first escape, usually all of it, nothing is copied but once.
+            let start = at
+            while at < bytes.count, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") { at += 1 }
+            if take(UInt8(ascii: "\"")) { return String(decoding: bytes[start..<at - 1], as: UTF8.self) }
+            var text = Array(bytes[start..<at])
             while at < bytes.count {
                 let byte = bytes[at]
                 at += 1

@@ -15,6 +15,7 @@ package final class MemoryAccounts: AccountStore {
     }
 
     package func algorithms(realm: String) async -> [DigestAlgorithm] { [.sha256, .md5] }
+    package func knownAlgorithms(realm: String) -> [DigestAlgorithm]? { [.sha256, .md5] }
 
     package func known(username: String, realm: String) -> AccountLookup? {
         // A user name may bring its domain; without one it is the realm's.

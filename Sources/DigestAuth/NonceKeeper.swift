@@ -1,3 +1,5 @@
+import Glibc
+
 /// The nonces issued on one connection: which may still be used, and how often each was.
 ///
 /// A nonce is 128 random bits and says nothing; it is good on the connection it was issued on alone, so that an
@@ -119,8 +121,13 @@ package enum NonceSource: Sendable, Equatable {
     mutating func next() -> Nonce {
         switch self {
         case .system:
-            var generator = SystemRandomNumberGenerator()
-            return Nonce(high: generator.next(), low: generator.next())
+            // Both halves in one call to the system; the generator makes one for each.
+            var halves: (UInt64, UInt64) = (0, 0)
+            if withUnsafeMutableBytes(of: &halves, { getentropy($0.baseAddress, $0.count) }) != 0 {
+                var generator = SystemRandomNumberGenerator()
+                halves = (generator.next(), generator.next())
+            }
+            return Nonce(high: halves.0, low: halves.1)
         case .sequence(let value):
             self = .sequence(value &+ 1)
             return Nonce(high: 0, low: value)

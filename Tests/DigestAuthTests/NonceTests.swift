@@ -78,5 +78,6 @@ struct MemoryAccountsTests {
         #expect(accounts.known(username: "alice", realm: "example.com") == .unknown)
         #expect(accounts.known(username: "carol", realm: "example.com") != .unknown)
         #expect(await accounts.algorithms(realm: "example.com") == [.sha256, .md5])
+        #expect(accounts.knownAlgorithms(realm: "example.com") == [.sha256, .md5])
     }
 }

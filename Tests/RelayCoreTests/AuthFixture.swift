@@ -4,6 +4,7 @@ import Logging
 import MSRP
 import MSRPTransport
 import NIOCore
+import NIOGnuTLS
 import NIOPosix
 import Support
 import Synchronization
@@ -24,7 +25,8 @@ struct AuthFixture {
     /// - Parameter change: of a configuration that takes AUTH on plain connections.
     init(
         accounts: any AccountStore = accounts, source: NonceSource = .system, throttlesLoopback: Bool = false,
-        unboundTimeout: TimeAmount = .seconds(30), change: (inout RelayConfiguration) -> Void = { _ in }
+        unboundTimeout: TimeAmount = .seconds(30), serverTLS: TLSContext? = nil,
+        change: (inout RelayConfiguration) -> Void = { _ in }
     ) async throws {
         var limits = TransportLimits()
         limits.lingerTimeout = .milliseconds(20)
@@ -32,7 +34,8 @@ struct AuthFixture {
         var logger = Logger(label: "test") { [log] _ in AuthLogHandler(log: log) }
         logger.logLevel = .warning
         transport = await TransportHandle.start(
-            on: group.next(), configuration: TransportConfiguration(limits: limits), logger: logger)
+            on: group.next(), configuration: TransportConfiguration(limits: limits, serverTLS: serverTLS),
+            logger: logger)
         let addresses = try await transport.listen(on: [ListenAddress(host: "127.0.0.1", port: 0)])
         address = Support.SocketAddress(host: "127.0.0.1", port: UInt16(addresses.first?.port ?? 0))
         var configuration = RelayConfiguration(hostname: "relay.example.com", port: 2855)
@@ -58,6 +61,12 @@ struct AuthFixture {
     }
 
     func connect() throws -> AuthClient { AuthClient(stream: try ByteStream(to: address)) }
+
+    /// - Parameter identity: PEM: certificate and key.
+    func connectTLS(as identity: (certificate: String, key: String)? = nil) throws -> AuthClient {
+        let bytes = identity.map { (certificate: Array($0.certificate.utf8), key: Array($0.key.utf8)) }
+        return AuthClient(stream: try TLSByteStream(to: address, identity: bytes))
+    }
 
     func load() async -> (visits: Int, jobs: Int) {
         let desk = desk
@@ -132,7 +141,8 @@ private final class OpeningRelay: SessionOpener {
         log.note("open \(account) \(clientPath) \(expires.map(String.init) ?? "-")")
         guard account.username != "bob" else { return nil }
         lastSession += 1
-        let session = OpenSession(account: account, id: lastSession, refresher: refresher, log: log)
+        let session = OpenSession(
+            account: account, id: lastSession, isRelayPeer: isRelayPeer, refresher: refresher, log: log)
         let id = SessionID(text: "\(lastSession)")
         guard connection.transport.sessions.reserve(id, owner: session, deadline: nil) else { return nil }
         sessions.append(session)
@@ -145,19 +155,23 @@ private final class OpenSession: OpenedSession, SessionOwner {
     let account: RelayAccount
     let usePath: String
     private let id: Int
+    private let isRelayPeer: Bool
     private weak var refresher: (any SessionRefresher)?
     private let log: AuthLog
     private var head: Head?
 
-    init(account: RelayAccount, id: Int, refresher: (any SessionRefresher)?, log: AuthLog) {
+    init(account: RelayAccount, id: Int, isRelayPeer: Bool, refresher: (any SessionRefresher)?, log: AuthLog) {
         self.account = account
         self.id = id
+        self.isRelayPeer = isRelayPeer
         self.refresher = refresher
         self.log = log
         usePath = "msrps://relay.example.com:2855/\(id);tcp"
     }
 
     func refreshed(expires: Int?) { log.note("refreshed \(id) \(expires.map(String.init) ?? "-")") }
+
+    func sharing(on connection: Connection) -> ConnectionSharing { isRelayPeer ? .relaySessions : .alone }
 
     func bound(_ connection: Connection, head: Head?) {}
 
@@ -202,9 +216,9 @@ final class AuthClient: @unchecked Sendable {
     }
 
     func auth(
-        to target: String = target, authorization: String? = nil, expires: String? = nil
+        to target: String = target, from path: String = path, authorization: String? = nil, expires: String? = nil
     ) async throws -> MSRPFrame {
-        try stream.send(Self.request(to: target, authorization: authorization, expires: expires))
+        try stream.send(Self.request(to: target, from: path, authorization: authorization, expires: expires))
         return try await receive()
     }
 
@@ -263,12 +277,12 @@ final class AuthClient: @unchecked Sendable {
 
     /// AUTH, 401, AUTH: the last response.
     func authenticate(
-        _ dialect: DigestDialect = .msrplib, as user: String = "alice", password: String = "1234",
-        expires: String? = nil, change: (inout DigestAnswer) -> Void = { _ in }
+        _ dialect: DigestDialect = .msrplib, from path: String = path, as user: String = "alice",
+        password: String = "1234", expires: String? = nil, change: (inout DigestAnswer) -> Void = { _ in }
     ) async throws -> MSRPFrame {
-        let challenge = try await auth()
+        let challenge = try await auth(from: path)
         let answer = Self.answer(to: challenge, dialect: dialect, as: user, password: password, change: change)
-        let response = try await auth(authorization: answer.header, expires: expires)
+        let response = try await auth(from: path, authorization: answer.header, expires: expires)
         if response.status == 200 { try answer.check(authenticationInfo: response["Authentication-Info"] ?? "") }
         return response
     }

@@ -84,11 +84,11 @@ struct AuthTests {
         #expect(decide(try request(nil)) == challenge(nonce: 1))
     }
 
-    @Test("the realm is the host of To-Path, or the configured domain")
+    @Test("the realm is the host of To-Path in lower case, or the configured domain")
     mutating func realms() throws {
         #expect(
             decide(try request(to: "msrps://Other.example:2855;tcp", nil))
-                == challenge(nonce: 1, realm: "Other.example"))
+                == challenge(nonce: 1, realm: "other.example"))
         rules.defaultDomain = "one.example"
         #expect(decide(try request(nil)) == challenge(nonce: 2, realm: "one.example"))
         #expect(

@@ -181,7 +181,8 @@ final class AuthDesk: SessionOwner, SessionRefresher {
 
     private func judge(_ job: Job, _ claim: DigestClaim, _ account: AccountLookup) {
         if case .unavailable(let reason) = account {
-            logger.error(
+            // The store logs it as an error, once a minute; this is of each client.
+            logger.debug(
                 "accounts cannot be looked up",
                 metadata: ["realm": "\(job.scene.session?.realm ?? claim.realm)", "reason": "\(reason)"])
         }
@@ -213,7 +214,8 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         _ connection: Connection, _ session: (any OpenedSession)?
     ) {
         let now = clock()
-        if let algorithms = offered.known(challenge.realm, at: now.uptimeNanoseconds) {
+        let known = accounts.knownAlgorithms(realm: challenge.realm).map(OfferedAlgorithms.order)
+        if let algorithms = known ?? offered.known(challenge.realm, at: now.uptimeNanoseconds) {
             return self.challenge(challenge, algorithms, head, request, scene, connection)
         }
         let realm = challenge.realm
