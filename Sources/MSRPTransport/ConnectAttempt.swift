@@ -15,7 +15,10 @@ final class ConnectAttempt {
     private let destination: Destination
     private let owner: any SessionOwner
     private let session: SessionID?
-    private var completion: ((Result<Connection, ConnectError>) -> Void)?
+    /// The host and port, for counting.
+    let place: String
+    private(set) var hasBegun = false
+    private var completion: ((ConnectAttempt, Result<Connection, ConnectError>) -> Void)?
     private var addresses: ArraySlice<SocketAddress> = []
     private var lastError = ConnectError.unknownHost
     private var timeout: Scheduled<Void>?
@@ -25,21 +28,29 @@ final class ConnectAttempt {
 
     init(
         transport: TransportLoop, destination: Destination, owner: any SessionOwner, session: SessionID?,
-        completion: @escaping (Result<Connection, ConnectError>) -> Void
+        completion: @escaping (ConnectAttempt, Result<Connection, ConnectError>) -> Void
     ) {
         self.transport = transport
         self.destination = destination
         self.owner = owner
         self.session = session
         self.completion = completion
+        place = "\(destination.host.lowercased()):\(destination.port)"
     }
 
-    func start() {
+    var isOver: Bool { completion == nil }
+
+    func startTimer() {
         let bound = NIOLoopBound(self, eventLoop: transport.eventLoop)
         timeout = transport.eventLoop.scheduleTask(in: transport.limits.connectTimeout) {
             let attempt = bound.value
             attempt.finish(.failure(.timedOut))
         }
+    }
+
+    func start() {
+        hasBegun = true
+        if timeout == nil { startTimer() }
         if let key = destination.sessionKey, transport.sessions.owner(of: SessionID(text: key)) != nil {
             isToOurselves = true
             resolved(transport.ownAddress.map { [$0] } ?? [])
@@ -52,6 +63,7 @@ final class ConnectAttempt {
         // getaddrinfo blocks, so it runs on a thread of its own.
         let host = destination.host
         let port = destination.port
+        let bound = NIOLoopBound(self, eventLoop: transport.eventLoop)
         NIOThreadPool.singleton.runIfActive(eventLoop: transport.eventLoop) {
             Self.resolve(host: host, port: port)
         }.whenComplete { result in
@@ -150,7 +162,7 @@ final class ConnectAttempt {
         timeout = nil
         if case .failure = result { channel?.close(promise: nil) }
         channel = nil
-        completion(result)
+        completion(self, result)
         transport.scheduler.flush()
     }
 

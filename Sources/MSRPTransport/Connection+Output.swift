@@ -141,7 +141,13 @@ extension Connection {
 
     /// Closes at the end of the turn. With `.now` all that waits is dropped.
     package func close(_ mode: ClosingMode, reason: CloseReason = .closedHere) {
-        guard !isClosed else { return }
+        guard !isClosed else {
+            guard isDraining, closing == nil else { return }
+            closing = mode
+            pausers = []
+            transport.scheduler.resume(self)
+            return
+        }
         if closing == nil || mode == .now { closing = mode }
         if closeReason == nil { closeReason = reason }
         obstacles.insert(.ending)
@@ -158,7 +164,9 @@ extension Connection {
     /// channel.
     func performOutput() {
         isMarked = false
-        guard obstacles.isEmpty else { return performOutputWithCare() }
+        guard obstacles.isEmpty else {
+            return obstacles == .pieces ? writePieces() : performOutputWithCare()
+        }
         let count = output.readableBytes
         guard count > 0 else { return }
         let sent = output.withUnsafeReadableBytes { bytes in
@@ -178,6 +186,37 @@ extension Connection {
             output.moveReaderIndex(forwardBy: sent)
         }
         guard sent < count, let context else { return releaseOutput() }
+        passOutput(to: context)
+    }
+
+    /// Writes what was enqueued by reference, and `output` behind it, in one call where that does.
+    private func writePieces() {
+        var all = pieces
+        pieces = []
+        if output.readableBytes > 0 { all.append(output) }
+        let wanted = pendingOutput
+        var sent = GatheredWrite.send(all, to: descriptor)
+        passedBytes &+= UInt64(truncatingIfNeeded: sent)
+        piecesBytes = 0
+        obstacles.remove(.pieces)
+        guard sent < wanted, let context else {
+            output.moveReaderIndex(to: 0)
+            output.moveWriterIndex(to: 0)
+            if output.capacity > Self.largestKeptOutput { releaseOutput() }
+            return
+        }
+        if output.readableBytes > 0 { all.removeLast() }
+        for piece in all {
+            if sent >= piece.readableBytes {
+                sent &-= piece.readableBytes
+                continue
+            }
+            var rest = piece
+            rest.moveReaderIndex(forwardBy: sent)
+            sent = 0
+            addPiece(rest)
+        }
+        output.moveReaderIndex(forwardBy: sent)
         passOutput(to: context)
     }
 

@@ -41,7 +41,7 @@ package struct Destination: Sendable {
 package enum ConnectError: Error, Sendable, Equatable {
     case unknownHost
     case refusedByPolicy(EgressRefusal)
-    /// `TransportLimits.connectsPerDestination`, `connects` or `outboundPerDestination`, or `connections`
+    /// `TransportLimits.connectsWaiting` or `connections`
     case tooManyConnections
     case timedOut
     /// Nobody there, reset, unreachable.
@@ -56,13 +56,16 @@ package final class Connector {
     private unowned let transport: TransportLoop
     private var connecting: [String: Int] = [:]
     private var connectingInAll = 0
+    /// Those that wait for their turn, oldest first; also some that were given up meanwhile.
+    private var waiting: [ConnectAttempt] = []
+    private var isBeginning = false
 
     init(transport: TransportLoop) {
         self.transport = transport
     }
 
     /// Opens a connection and attaches it to the owner (`bound` with no head) when it can be used, TLS handshake
-    /// included.
+    /// included. Of many at a time some wait for their turn; `TransportLimits.connectTimeout` goes on meanwhile.
     /// - Parameters:
     ///   - session: our session that the connection is for; nil for none.
     ///   - completion: called once, on the loop, before `bound` in case of success.
@@ -70,32 +73,60 @@ package final class Connector {
         to destination: Destination, owner: any SessionOwner, session: SessionID?,
         completion: @escaping (Result<Connection, ConnectError>) -> Void
     ) {
-        let key = "\(destination.host.lowercased()):\(destination.port)"
         guard !transport.isClosing else { return completion(.failure(.shuttingDown)) }
-        guard connectingInAll < transport.limits.connects,
-            connecting[key, default: 0] < transport.limits.connectsPerDestination
-        else {
-            transport.counters.connectFailures &+= 1
-            return completion(.failure(.tooManyConnections))
-        }
         if destination.isTLS, destination.tlsContext ?? transport.clientTLS == nil {
             return completion(.failure(.noTLS))
         }
-        connecting[key, default: 0] += 1
-        connectingInAll += 1
-
         let attempt = ConnectAttempt(transport: transport, destination: destination, owner: owner, session: session) {
-            [self] result in
-            connectingInAll -= 1
-            if let count = connecting[key] { connecting[key] = count > 1 ? count - 1 : nil }
+            [self] attempt, result in
+            if attempt.hasBegun { leave(attempt.place) }
             switch result {
             case .success: break
             case .failure(.refusedByPolicy): transport.counters.egressRefusals &+= 1
             case .failure: transport.counters.connectFailures &+= 1
             }
             completion(result)
+            beginNext()
         }
+        if mayEnter(attempt.place) {
+            enter(attempt)
+        } else if waiting.count < transport.limits.connectsWaiting {
+            waiting.append(attempt)
+            attempt.startTimer()
+        } else {
+            waiting.removeAll(where: \.isOver)
+            transport.counters.connectFailures &+= 1
+            completion(.failure(.tooManyConnections))
+        }
+    }
+
+    private func mayEnter(_ place: String) -> Bool {
+        connectingInAll < transport.limits.connects
+            && connecting[place, default: 0] < transport.limits.connectsPerDestination
+    }
+
+    private func enter(_ attempt: ConnectAttempt) {
+        connectingInAll += 1
+        connecting[attempt.place, default: 0] += 1
         attempt.start()
+    }
+
+    private func leave(_ place: String) {
+        connectingInAll -= 1
+        if let count = connecting[place] { connecting[place] = count > 1 ? count - 1 : nil }
+    }
+
+    /// Those that may now, oldest first. One that fails at once makes room for another.
+    private func beginNext() {
+        guard !waiting.isEmpty, !isBeginning else { return }
+        isBeginning = true
+        waiting.removeAll(where: \.isOver)
+        while connectingInAll < transport.limits.connects,
+            let index = waiting.firstIndex(where: { mayEnter($0.place) })
+        {
+            enter(waiting.remove(at: index))
+        }
+        isBeginning = false
     }
 }
 

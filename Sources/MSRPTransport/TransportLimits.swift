@@ -14,6 +14,10 @@ package struct TransportLimits: Sendable {
     /// Octets that may wait for a connection before its owner has to stop giving it more.
     package var queueBytes = 16 * 1024 * 1024
 
+    /// Octets, of all connections together, that wait for the end of a pause after their senders have closed: then the
+    /// operating system hands over at once all that it kept for a socket.
+    package var drainedBytes = 256 * 1024 * 1024
+
     /// A connection that named no session by then is closed.
     package var unboundTimeout: TimeAmount = .seconds(30)
 
@@ -26,8 +30,8 @@ package struct TransportLimits: Sendable {
     package var connectsPerDestination = 8
     package var connects = 256
 
-    /// Established outbound connections to one address.
-    package var outboundPerDestination = 256
+    /// Connections that wait until they may be opened.
+    package var connectsWaiting = 4096
 
     /// Unacknowledged data is given up after this (TCP_USER_TIMEOUT).
     package var userTimeout: TimeAmount = .seconds(30)

@@ -46,6 +46,8 @@ package final class TransportLoop {
     private var connectionsByAddress: [IPAddress: Int] = [:]
     private var tickers: [(NIODeadline) -> Void] = []
     private var timer: RepeatedTask?
+    /// See `TransportLimits.drainedBytes`.
+    var drainedBytes = 0
     private var lastNumber: UInt64 = 0
 
     init(eventLoop: any EventLoop, configuration: TransportConfiguration, logger: Logger) {

@@ -5,6 +5,8 @@ package enum CertificateName {
     /// Whether a certificate in DER is for this host, a name or an address, by its subjectAltName; the common name does not
     /// count (RFC 6125 section 6.4.4).
     package static func matches(certificate der: [UInt8], host: String) -> Bool {
+        // C would see only what is before it.
+        guard !host.utf8.contains(0) else { return false }
         var created: gnutls_x509_crt_t?
         guard gnutls_x509_crt_init(&created) == 0, let certificate = created else { return false }
         defer { gnutls_x509_crt_deinit(certificate) }

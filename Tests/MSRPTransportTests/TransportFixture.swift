@@ -26,6 +26,20 @@ struct TransportFixture {
 
     func connect() throws -> ByteStream { try ByteStream(to: address) }
 
+    /// Connects out for an owner of its own.
+    func open(_ destination: Destination) async -> Result<OwnerLog, ConnectError> {
+        let log = OwnerLog()
+        let outcome = transport.eventLoop.makePromise(of: Result<OwnerLog, ConnectError>.self)
+        await transport.perform { transport in
+            let owner = RecordingOwner(log: log)
+            log.keep(NIOLoopBound(owner, eventLoop: transport.eventLoop))
+            transport.connector.connect(to: destination, owner: owner, session: nil) { result in
+                outcome.succeed(result.map { _ in log })
+            }
+        }
+        return (try? await outcome.futureResult.get()) ?? .failure(.shuttingDown)
+    }
+
     /// Lets the loop come round until the condition holds; its limit only ends a test that fails.
     func until(within seconds: Double = 10, _ condition: @escaping @Sendable (TransportLoop) -> Bool) async throws {
         let deadline = Deadline.after(seconds: seconds)
