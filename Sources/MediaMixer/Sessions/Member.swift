@@ -179,7 +179,7 @@ final class Member {
         isConnecting = true
         let destination = Destination(
             host: host, port: port, isTLS: media.isTLS,
-            signallingSource: request.signallingSource.flatMap { IPAddress($0) })
+            signallingSource: request.signallingSource.flatMap { IPAddress($0) }, sessionKey: relaySessionKey)
         let expected = sessionID
         mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
             // Unless another session has taken its place, and connects for itself.
@@ -193,6 +193,15 @@ final class Member {
         }
     }
     private var isConnecting = false
+
+    /// The participant's way leads through a relay of this process. Sessions of rooms don't count: a participant that
+    /// names one of those as its own would have rooms talk to each other.
+    private var relaySessionKey: String? {
+        guard let key = Path(media.path)?.first.sessionKey.map(String.init),
+            let owner = mixer.transport.sessions.owner(of: SessionID(text: key)), !(owner is Member)
+        else { return nil }
+        return key
+    }
 
     // MARK: Media comes and goes
 
