@@ -24,7 +24,7 @@ package final class AccountDatabase: AccountStore {
         var cache: LookupCache
         /// Changes whenever something is forgotten: an answer from before must not be remembered after.
         var generation: UInt64 = 0
-        var algorithms: (table: AlgorithmTable, version: SubscriberFile.DataVersion, at: ContinuousClock.Instant)?
+        var algorithms: (table: AlgorithmTable, at: ContinuousClock.Instant)?
         var loggedAt: ContinuousClock.Instant?
     }
 
@@ -77,15 +77,8 @@ package final class AccountDatabase: AccountStore {
         let last = state.withLock { $0.algorithms }
         if let last, moment - last.at < lifetime { return last.table[realm] }
         do throws(StoreError) {
-            // The whole table is read only when somebody wrote to it.
-            let table: AlgorithmTable
-            let version = try await file.version()
-            if let last, last.version == version {
-                table = last.table
-            } else {
-                table = try await file.algorithms()
-            }
-            state.withLock { $0.algorithms = (table, version, moment) }
+            let table = try await file.algorithms()
+            state.withLock { $0.algorithms = (table, moment) }
             return table[realm]
         } catch {
             complain(error)

@@ -20,8 +20,16 @@ final class SubscriberFile: Sendable {
         var shape: TableShape
     }
 
+    private struct Algorithms: Sendable {
+        var table: AlgorithmTable
+        /// SQLite's `data_version`: another one after another process has written to the file.
+        var version: Int
+    }
+
     private struct State: Sendable {
         var opened: Opened?
+        /// Of the file as it is open.
+        var algorithms: Algorithms?
         var failure: (error: StoreError, at: ContinuousClock.Instant)?
         var isClosed = false
     }
@@ -92,29 +100,26 @@ final class SubscriberFile: Sendable {
         return String(username[..<at])
     }
 
-    /// What may be offered where: reads the whole table.
+    /// What may be offered where. The whole table is read only when somebody wrote to it since the last time, and once
+    /// for all who ask meanwhile.
     func algorithms() async throws(StoreError) -> AlgorithmTable {
-        try await ask { database, shape in
-            guard let query = shape.algorithmsQuery else { return .all }
-            let rows = try Row.fetchAll(database, sql: query).map { row in
-                (
-                    domain: Self.text(row, 0) ?? "", accounts: Self.count(row, 1), md5: Self.count(row, 2),
-                    sha256: Self.count(row, 3)
-                )
+        try await run { state in
+            let known = state.algorithms
+            let algorithms = try self.read(&state) { database, shape in
+                let version = try Int.fetchOne(database, sql: "PRAGMA data_version") ?? 0
+                if let known, known.version == version { return known }
+                guard let query = shape.algorithmsQuery else { return Algorithms(table: .all, version: version) }
+                let rows = try Row.fetchAll(database, sql: query).map { row in
+                    (
+                        domain: Self.text(row, 0) ?? "", accounts: Self.count(row, 1), md5: Self.count(row, 2),
+                        sha256: Self.count(row, 3)
+                    )
+                }
+                return Algorithms(table: AlgorithmTable(rows), version: version)
             }
-            return AlgorithmTable(rows)
+            state.algorithms = algorithms
+            return algorithms.table
         }
-    }
-
-    /// Changes when another process has written to the file, or put another one in its place.
-    struct DataVersion: Sendable, Equatable {
-        fileprivate var number: Int
-        fileprivate var identity: FileIdentity?
-    }
-
-    func version() async throws(StoreError) -> DataVersion {
-        let identity = FileIdentity(path: path)
-        return try await ask { database, _ in try Self.version(database, identity) }
     }
 
     func close() async {
@@ -132,25 +137,34 @@ final class SubscriberFile: Sendable {
     // MARK: On the queue
 
     private func ask<Answer: Sendable>(
-        _ read: @escaping @Sendable (Database, TableShape) throws -> Answer
+        _ question: @escaping @Sendable (Database, TableShape) throws -> Answer
+    ) async throws(StoreError) -> Answer {
+        try await run { state in try self.read(&state, question) }
+    }
+
+    /// Does the work on the queue, unless it failed a moment ago.
+    private func run<Answer: Sendable>(
+        _ work: @escaping @Sendable (inout State) throws -> Answer
     ) async throws(StoreError) -> Answer {
         let result: Result<Answer, StoreError> = await withCheckedContinuation { continuation in
-            queue.async { [self] in continuation.resume(returning: state.withLock { answer(&$0, read) }) }
+            queue.async { [self] in continuation.resume(returning: state.withLock { attempt(&$0, work) }) }
         }
         return try result.get()
     }
 
-    private func answer<Answer>(
-        _ state: inout State, _ read: (Database, TableShape) throws -> Answer
+    private func attempt<Answer>(
+        _ state: inout State, _ work: (inout State) throws -> Answer
     ) -> Result<Answer, StoreError> {
         if state.isClosed { return .failure(StoreError("the accounts' file '\(path)' was closed")) }
         if let failure = state.failure, now() - failure.at < Self.retryPause { return .failure(failure.error) }
         do {
             let identity = FileIdentity(path: path)
             if identity == nil || state.opened?.identity != identity { state.opened = nil }
-            let opened = try state.opened ?? open()
-            state.opened = opened
-            let answer = try opened.queue.read { try read($0, opened.shape) }
+            if state.opened == nil {
+                state.algorithms = nil
+                state.opened = try open()
+            }
+            let answer = try work(&state)
             state.failure = nil
             return .success(answer)
         } catch {
@@ -160,6 +174,13 @@ final class SubscriberFile: Sendable {
             state.failure = (error, now())
             return .failure(error)
         }
+    }
+
+    private func read<Answer>(
+        _ state: inout State, _ question: (Database, TableShape) throws -> Answer
+    ) throws -> Answer {
+        guard let opened = state.opened else { throw StoreError("the accounts' file '\(path)' was closed") }
+        return try opened.queue.read { try question($0, opened.shape) }
     }
 
     private func open() throws -> Opened {
@@ -177,10 +198,6 @@ final class SubscriberFile: Sendable {
             return shape
         }
         return Opened(queue: queue, identity: identity, shape: shape)
-    }
-
-    private static func version(_ database: Database, _ identity: FileIdentity?) throws -> DataVersion {
-        DataVersion(number: try Int.fetchOne(database, sql: "PRAGMA data_version") ?? 0, identity: identity)
     }
 
     /// A column's text; numbers too, since SQLite keeps `1234` of a column without a type as one.

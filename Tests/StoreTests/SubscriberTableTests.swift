@@ -169,6 +169,39 @@ struct SubscriberTableTests {
         #expect(await store.algorithms(realm: "example.com") == [.sha256, .md5])
     }
 
+    @Test("the offer is that of the file that is in the place now")
+    func algorithmsOfReplacement() async throws {
+        let schema = "CREATE TABLE subscriber (username TEXT, domain TEXT, ha1 TEXT, ha1_sha256 TEXT)"
+        let file = try ForeignFile(
+            schema, "INSERT INTO subscriber VALUES ('alice', 'example.com', '\(Alice.md5)', '\(Alice.sha256)')")
+        let next = try ForeignFile(
+            schema, "INSERT INTO subscriber VALUES ('alice', 'example.com', '\(Alice.md5)', NULL)")
+        var cache = AccountDatabase.Cache()
+        cache.lifetime = .zero
+        let store = try await file.open(SubscriberTable(), cache)
+        #expect(await store.algorithms(realm: "example.com") == [.sha256, .md5])
+        #expect(rename(next.path, file.path) == 0)
+        #expect(await store.algorithms(realm: "example.com") == [.md5])
+    }
+
+    @Test("many who ask at a time, of many realms, are all answered")
+    func crowd() async throws {
+        let file = try ForeignFile(
+            ForeignFile.schema,
+            "INSERT INTO subscriber (username, domain, ha1) VALUES ('alice', 'example.com', '\(Alice.md5)')")
+        let store = try await file.open()
+        await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<500 {
+                group.addTask { await store.algorithms(realm: "realm\(number).example") == [.md5] }
+                group.addTask { await store.lookUp(username: "user\(number)", realm: "example.com") == .unknown }
+                group.addTask {
+                    await store.lookUp(username: "alice", realm: "example.com") == .found(Alice.secrets)
+                }
+            }
+            for await isRight in group { #expect(isRight) }
+        }
+    }
+
     @Test("table and columns may have any name, and a name is never SQL")
     func oddNames() async throws {
         let file = try ForeignFile(
