@@ -224,6 +224,42 @@ extension SystemTests {
                     }())
         }
 
+        @Test("systemd is told when the server is ready, reads its configuration again, and ends (sd_notify(3))")
+        func notification() throws {
+            let folder = try TemporaryFolder()
+            let path = "\(folder.path)/notify"
+            let receiver = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+            defer { close(receiver) }
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+            let bound = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(receiver, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            try #require(bound == 0)
+            var wait = timeval(tv_sec: 10, tv_usec: 0)
+            setsockopt(receiver, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
+            func next() -> String {
+                var buffer = [UInt8](repeating: 0, count: 1024)
+                let count = recv(receiver, &buffer, buffer.count, 0)
+                return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+            }
+            let sections = "[Relay]\naddress = 127.0.0.1:0\nbackend = memory\n"
+            let file = try folder.write(Self.text(sections, state: "\(folder.path)/state"), to: "config.ini")
+            let child = try ChildProcess(
+                ConfdProcess.executable, ["serve", "--config-file", file], folder: folder.path, name: "notifying",
+                environment: ["NOTIFY_SOCKET": path])
+            #expect(next() == "READY=1")
+            child.signal(SIGHUP)
+            #expect(next().hasPrefix("RELOADING=1\nMONOTONIC_USEC="))
+            #expect(next() == "READY=1")
+            child.signal(SIGTERM)
+            #expect(next() == "STOPPING=1")
+            #expect(try child.waitForExit(within: 8) == .exited(0))
+        }
+
         @Test("what can't go together is refused")
         func together() throws {
             let folder = try TemporaryFolder()

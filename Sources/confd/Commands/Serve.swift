@@ -60,6 +60,8 @@ struct Serve: AsyncParsableCommand {
         }
         // A peer or reader that went away is an error of that one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // What is being read is read already; once the server is ready it means to read it again.
+        signal(SIGHUP, SIG_IGN)
         let loaded = options.load()
         guard loaded.problems.isEmpty else {
             for problem in loaded.problems { StandardError.write("confd: \(problem)") }

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -18,7 +16,7 @@ final class SystemLog: Sendable {
     private let syslogPath: String
     private let journalPath: String
     private let identifier: String
-    private let socket: Mutex<Int32>
+    private let datagrams = UnixDatagram()
 
     init(
         syslogPath: String = "/dev/log", journalPath: String = "/run/systemd/journal/socket",
@@ -27,23 +25,18 @@ final class SystemLog: Sendable {
         self.syslogPath = syslogPath
         self.journalPath = journalPath
         self.identifier = identifier
-        socket = Mutex(-1)
-    }
-
-    deinit {
-        socket.withLock { if $0 >= 0 { close($0) } }
     }
 
     /// False when nobody listens there.
     func syslog(_ line: LogLine) -> Bool {
         let text = Array(line.withoutTime.utf8.prefix(Self.longestText))
         let head = "<\(Self.facility << 3 | line.priority)>\(Self.localTime()) \(identifier)[\(getpid())]: "
-        return send(Array(head.utf8) + text, to: syslogPath)
+        return datagrams.send(Array(head.utf8) + text, to: syslogPath)
     }
 
     /// False when nobody listens there.
     func journal(_ line: LogLine) -> Bool {
-        send(Self.journalFields(line, identifier: identifier), to: journalPath)
+        datagrams.send(Self.journalFields(line, identifier: identifier), to: journalPath)
     }
 
     /// `KEY=value` lines; a name is upper case letters, digits and underscores. Values hold no line ends.
@@ -69,31 +62,5 @@ final class SystemLog: Sendable {
         let month = months[Int(parts.tm_mon) % 12]
         let clock = "\(two(parts.tm_hour, "0")):\(two(parts.tm_min, "0")):\(two(parts.tm_sec, "0"))"
         return "\(month) \(two(parts.tm_mday, " ")) \(clock)"
-    }
-
-    private func send(_ bytes: [UInt8], to path: String) -> Bool {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let path = Array(path.utf8)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { field in
-            guard path.count < field.count else { return false }
-            field.copyBytes(from: path)
-            return true
-        }
-        guard fits else { return false }
-        return socket.withLock { descriptor in
-            if descriptor < 0 {
-                descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            }
-            guard descriptor >= 0 else { return false }
-            let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
-            let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-            let sent = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    sendto(descriptor, bytes, bytes.count, flags, $0, length)
-                }
-            }
-            return sent >= 0 || errno == EAGAIN || errno == ENOBUFS
-        }
     }
 }

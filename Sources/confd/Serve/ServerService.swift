@@ -22,8 +22,10 @@ struct ServerService: Service {
 
     /// Called when the signals are trapped already, so a tool that saw the ready line may send one at once.
     func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
         await announce()
-        let hangUps = Task { await followHangUps() }
+        ServiceManager.ready()
+        let hangUps = Task { await follow(signals) }
         let housekeeping = Task { await FreedMemory.giveBack() }
         try? await gracefulShutdown()
         hangUps.cancel()
@@ -34,18 +36,21 @@ struct ServerService: Service {
             Logger(label: "confd").warning("the orderly end took too long")
             _exit(0)
         }
+        ServiceManager.stopping()
         await server.shutdown()
         impatience.cancel()
         watchdog.cancel()
     }
 
     /// SIGHUP asks to read the configuration again, or tells that the terminal is gone: then it is the end.
-    private func followHangUps() async {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) {
+    private func follow(_ hangUps: UnixSignalsSequence) async {
+        for await _ in hangUps {
             if hadTerminal, isatty(STDIN_FILENO) == 0, isatty(STDOUT_FILENO) == 0 {
                 kill(getpid(), SIGTERM)
             } else {
+                ServiceManager.reloading()
                 await reload()
+                ServiceManager.ready()
             }
         }
     }

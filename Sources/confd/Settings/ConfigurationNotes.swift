@@ -39,6 +39,10 @@ struct ConfigurationNotes {
             add(Options.MSRP.egress, "same-source: the relay can't connect out to peers; they have to connect to it")
         default: break
         }
+        add(
+            Options.MSRP.maxConnectionsPerAddress,
+            "at most \(settings.msrp.maxConnectionsPerAddress) connections from one address, which may be a NAT with many "
+                + "clients; msrprelay had no limit")
         if settings.msrp.verifyPeers {
             add(
                 Options.MSRP.verify,
