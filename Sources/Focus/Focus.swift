@@ -20,6 +20,8 @@ package actor Focus: SIPHandler {
 
     var dialogs: [Call: ParticipantDialog] = [:]
     var calls: [MemberID: Call] = [:]
+    /// Participants' calls: being set up, running, and being ended.
+    package var callCount: Int { dialogs.count }
     var roster = Roster()
     /// INVITEs the mixer is asked about.
     var pendingInvites = 0

@@ -50,6 +50,7 @@ extension SystemTests {
             let rooms = object["rooms"] as? [String: Any]
             #expect(rooms?["rooms"] as? Int == 1)
             #expect(rooms?["members"] as? Int == members.count)
+            #expect((object["sip"] as? [String: Any])?["calls"] as? Int == members.count)
             #expect(object["relay"] == nil)
             let text = try status("--config-file", confd.configurationFile).output
             #expect(text.contains("participants"))

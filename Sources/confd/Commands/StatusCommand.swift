@@ -18,7 +18,7 @@ struct StatusCommand: ParsableCommand {
     /// As the service managers of Linux have it.
     static let notRunning = ExitCode(3)
 
-    @Flag(help: "Print one line of JSON: version, pid, uptimeSeconds, listeners, transport, rooms, relay.")
+    @Flag(help: "Print one line of JSON: version, pid, uptimeSeconds, listeners, transport, sip, rooms, relay.")
     var json = false
 
     @OptionGroup var options: ConfigurationOptions

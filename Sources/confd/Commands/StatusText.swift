@@ -8,6 +8,7 @@ enum StatusText {
             lines.append("listening  \(name): \(addresses.joined(separator: ", "))")
         }
         lines += section("connections", transport(status.transport))
+        if let sip = status.sip { lines += section("SIP", [("calls", "\(sip.calls)")]) }
         if let rooms = status.rooms { lines += section("rooms", self.rooms(rooms)) }
         if let relay = status.relay {
             lines += section("relay", self.relay(relay.counters))

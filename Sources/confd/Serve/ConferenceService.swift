@@ -45,6 +45,9 @@ struct ConferenceService: Sendable {
         await focus.configure(settings.focus(ServedDomains(settings), certificates, msrpListeners))
     }
 
+    /// How many calls there are.
+    func callCount() async -> Int { await focus.callCount }
+
     /// Ends every call with BYE.
     func hangUp() async { await focus.shutdown() }
 

@@ -11,6 +11,7 @@ struct ServerStatus: Codable, Sendable, Equatable {
     var listeners: [String: [String]]
     var transport: Transport
     /// Nil where no rooms are served.
+    var sip: SIP?
     var rooms: Rooms?
     /// Nil where nothing is relayed.
     var relay: RelaySnapshot?
@@ -50,6 +51,12 @@ struct ServerStatus: Codable, Sendable, Equatable {
             egressRefusals = counters.egressRefusals
             tlsFailures = counters.tlsFailures
         }
+    }
+
+    /// The callers' side of the conference server.
+    struct SIP: Codable, Sendable, Equatable {
+        /// Being set up, running, and being ended.
+        var calls: Int
     }
 
     /// The conference server.

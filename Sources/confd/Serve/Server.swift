@@ -182,12 +182,14 @@ actor Server {
     private func status() async -> ServerStatus {
         async let transport = transport.counters()
         async let rooms = conference?.mixer.counters()
+        async let calls = conference?.callCount()
         async let relay = relay?.handle.snapshot()
         return await ServerStatus(
             version: Confd.version, pid: getpid(),
             uptimeSeconds: Int((ContinuousClock.now - began).components.seconds),
             listeners: Dictionary(addresses.map { ($0.name, $0.addresses) }) { first, _ in first },
-            transport: ServerStatus.Transport(transport), rooms: rooms.map { ServerStatus.Rooms($0) }, relay: relay)
+            transport: ServerStatus.Transport(transport), sip: calls.map { ServerStatus.SIP(calls: $0) },
+            rooms: rooms.map { ServerStatus.Rooms($0) }, relay: relay)
     }
 
     /// A connection is a descriptor: allow as many as the system lets us.
