@@ -5,7 +5,7 @@ SWIFT ?= swift
 CONFIG ?= sample-configs/demo.ini
 FUZZ_SECONDS ?= 600
 FUZZ_RUNS ?= 20000
-FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM
+FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM FuzzRelay
 FUZZ_BUILD = .build-fuzz
 
 # The release binary carries Swift's runtime, so that it runs on machines without Swift. Exclusivity is enforced in

@@ -89,17 +89,20 @@ if fuzzing {
         ("FuzzMSRP", ["MSRP"]),
         ("FuzzSDP", ["Payloads"]),
         ("FuzzCPIM", ["Payloads"]),
+        ("FuzzRelay", ["MSRP", "MSRPTransport", "RelayCore"]),
     ] {
         targets.append(
             .executableTarget(
                 name: name,
                 dependencies: ["CFuzzDriver"] + dependencies.map { .init(stringLiteral: $0) }
-                    + (name == "FuzzMSRP" ? [nioCore] : []),
+                    + (name == "FuzzMSRP" ? [nioCore] : name == "FuzzRelay" ? [nioCore, nioEmbedded, logging] : []),
                 path: "Fuzz/\(name)",
                 linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
     }
 }
-let fuzzed: Set<String> = ["MSRP", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM"]
+let fuzzed: Set<String> = [
+    "MSRP", "MSRPTransport", "RelayCore", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM", "FuzzRelay",
+]
 let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CMalloc", "CSofia", "CBench", "CFuzzDriver"]
 
 for target in targets where !withoutSwift.contains(target.name) {
