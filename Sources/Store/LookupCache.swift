@@ -3,9 +3,22 @@ internal import DigestAuth
 /// What look-ups said, for a short while. Names nobody has are kept apart from accounts, so that whoever tries names
 /// does not push accounts out. Time is passed in.
 struct LookupCache {
+    /// Compared by bytes, as the table does: to Swift, texts are equal that look the same.
     struct Key: Hashable {
         var username: String
         var realm: String
+
+        static func == (left: Key, right: Key) -> Bool {
+            left.username.utf8.elementsEqual(right.username.utf8) && left.realm.utf8.elementsEqual(right.realm.utf8)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            for part in [username, realm] {
+                var part = part
+                part.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+                hasher.combine(UInt8(0xFF))
+            }
+        }
     }
 
     private let lifetime: Duration

@@ -44,6 +44,15 @@ struct LookupCacheTests {
         #expect(cache.count == 0)
     }
 
+    @Test("names that look the same and are written otherwise are not the same")
+    func equivalence() {
+        var cache = Self.cache()
+        let start = ContinuousClock.now
+        cache.remember(.found(Alice.secrets), for: .init(username: "ren\u{E9}", realm: "example.com"), at: start)
+        #expect(cache.answer(.init(username: "rene\u{301}", realm: "example.com"), at: start) == nil)
+        #expect(cache.answer(.init(username: "ren\u{E9}", realm: "example.com"), at: start) == .found(Alice.secrets))
+    }
+
     @Test("names that nobody has don't push accounts out")
     func flood() {
         var cache = Self.cache(.seconds(5), 10)
