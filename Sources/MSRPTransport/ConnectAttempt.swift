@@ -81,7 +81,7 @@ final class ConnectAttempt {
         guard completion != nil else { return }
         guard let address = addresses.popFirst() else { return finish(.failure(lastError)) }
         if destination.isAtPeersWord, !isToOurselves,
-            let refusal = transport.egress.refusal(
+            let refusal = (destination.policy ?? transport.egress).refusal(
                 of: address, signallingSource: destination.signallingSource, listeners: transport.listeners)
         {
             lastError = .refusedByPolicy(refusal)

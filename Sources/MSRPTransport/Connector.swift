@@ -13,6 +13,8 @@ package struct Destination: Sendable {
     package var signallingSource: IPAddress?
     /// False: the operator or the user of this process named the destination, so no policy applies.
     package var isAtPeersWord: Bool
+    /// Instead of the transport's; for owners whose peers are more, or less, trusted than others'.
+    package var policy: EgressPolicy?
     /// The last path part of the URI. When it is a session of ours, the way leads to our own listener, whatever the host
     /// and the policy say: two clients of one relay, or a relay's client in a room.
     package var sessionKey: String?

@@ -1,3 +1,5 @@
+package import MSRPTransport
+
 /// How the relay is to work (`[Relay]`).
 package struct RelayConfiguration: Sendable, Equatable {
     /// The host name in our session URIs; it must be in the certificate clients see.
@@ -23,6 +25,8 @@ package struct RelayConfiguration: Sendable, Equatable {
     package var maximumSessionTime: Duration?
     /// Relays that AUTH may be forwarded to, and that may forward AUTH to us.
     package var peers: [RelayPeer] = []
+    /// Where a client may have us connect to; nil: as for all MSRP.
+    package var egress: EgressPolicy?
     /// Octets that may wait for one side before reading from the other stops.
     package var windowBytes = 256 * 1024
     /// Octets a second and direction that a session or an account may pass; nil: no limit.

@@ -35,6 +35,11 @@ final class RelaySession: SessionOwner, OpenedSession {
     private(set) var isConnecting = false
     /// Where the peer leg was opened to; nil when the peer came to us.
     private var farHop: URI?
+    /// What the relay there calls itself in the Use-Path it gave; AUTH may have found it by another name
+    /// (RFC 4976 sections 5.1 and 8).
+    private var farRelay: URI?
+    /// The peer leg was opened to a relay by mutual TLS: AUTH may go there.
+    private var leadsToRelay = false
     /// AUTHs that another relay refused (RFC 4976 section 6.3).
     private var refusedAuths = 0
 
@@ -73,6 +78,7 @@ final class RelaySession: SessionOwner, OpenedSession {
         let own = URI(
             scheme: isSecure ? .msrps : .msrp, host: terms.configuration.hostname, port: terms.configuration.port,
             sessionID: id.text)
+        guard client.paths.from.readableBytesView.contains(UInt8(ascii: " ")) else { return own.description }
         let way = client.paths.from.withUnsafeReadableBytes { Path($0) }
         let relays = way?.uris.dropLast().reversed().map(\.description) ?? []
         return (relays + [own.description]).joined(separator: " ")
@@ -109,7 +115,7 @@ final class RelaySession: SessionOwner, OpenedSession {
         }
         guard !isEnded, peer.leg == nil else { return connection.leave(self, closing: .now) }
         peer.leg = Leg.of(connection)
-        if !connection.isOutbound { farHop = nil }
+        if !connection.isOutbound { forgetFarHop() }
         relay.logger.debug("relay session bound", metadata: metadata)
         client.release(.connecting)
     }
@@ -142,16 +148,29 @@ final class RelaySession: SessionOwner, OpenedSession {
     private func losePeer() {
         for entry in peer.requests.abandon() { client.writeAnswer(entry.head, .timeout) }
         peer.detach()
+        forgetFarHop()
+    }
+
+    private func forgetFarHop() {
         farHop = nil
+        farRelay = nil
+        leadsToRelay = false
     }
 
     // MARK: Going out
 
     /// Whether what this side says may go where the other side's connection leads.
     func mayPassOn(from side: Side) -> Bool {
-        guard side.isClient, let farHop, let next = firstHop(of: client.paths.to) else { return true }
-        return farHop.host.lowercased() == next.host.lowercased() && farHop.port == next.port
-            && farHop.scheme == next.scheme
+        guard side.isClient, farHop != nil, let next = firstHop(of: client.paths.to) else { return true }
+        return leads(to: next)
+    }
+
+    private func leads(to hop: URI) -> Bool {
+        [farHop, farRelay].contains {
+            guard let known = $0 else { return false }
+            return known.host.lowercased() == hop.host.lowercased() && known.scheme == hop.scheme
+                && (known.port ?? Self.defaultPort) == (hop.port ?? Self.defaultPort)
+        }
     }
 
     /// Opens the peer leg to the first hop of the way.
@@ -166,16 +185,12 @@ final class RelaySession: SessionOwner, OpenedSession {
         let configuration = terms.configuration
         guard let path = head.toPath, path.uris.count > 1 else { return .badRequest }
         let hop = path.uris[1]
+        if peer.leg != nil || isConnecting { return leadsToRelay && leads(to: hop) ? nil : .forbidden }
         let isPeer = configuration.peers.contains {
             $0.host.lowercased() == hop.host.lowercased() && ($0.port == nil || $0.port == hop.port ?? Self.defaultPort)
         }
         guard isPeer, hop.scheme == .msrps, let context = relay.peerTLS else { return .forbidden }
-        if peer.leg != nil || isConnecting {
-            guard let farHop, farHop.host.lowercased() == hop.host.lowercased(), farHop.port == hop.port else {
-                return .forbidden
-            }
-            return nil
-        }
+        leadsToRelay = true
         connect(to: hop) { destination in
             var destination = destination
             destination.tlsContext = context
@@ -199,11 +214,11 @@ final class RelaySession: SessionOwner, OpenedSession {
         guard !isConnecting else { return }
         isConnecting = true
         farHop = hop
-        let destination = adjust(
-            Destination(
-                host: hop.host, port: hop.port ?? Self.defaultPort, isTLS: hop.scheme == .msrps,
-                signallingSource: client.leg?.connection.remoteIP, sessionKey: hop.sessionKey.map(String.init)))
-        relay.transport.connector.connect(to: destination, owner: self, session: id) { [self] result in
+        var destination = Destination(
+            host: hop.host, port: hop.port ?? Self.defaultPort, isTLS: hop.scheme == .msrps,
+            signallingSource: client.leg?.connection.remoteIP, sessionKey: hop.sessionKey.map(String.init))
+        destination.policy = terms.configuration.egress
+        relay.transport.connector.connect(to: adjust(destination), owner: self, session: id) { [self] result in
             isConnecting = false
             guard case .failure(let error) = result, !isEnded, peer.leg == nil else { return }
             connectFailed(error.relayStatus, "\(error)")
@@ -216,13 +231,18 @@ final class RelaySession: SessionOwner, OpenedSession {
         if let farHop { metadata["peer"] = "\(farHop.host):\(farHop.port ?? Self.defaultPort)" }
         metadata["reason"] = "\(reason)"
         relay.logger.info("cannot connect to the peer of a relay session", metadata: metadata)
-        farHop = nil
+        forgetFarHop()
         client.connectFailed(status)
     }
 
     /// An answer from the peer side went back. Several AUTHs that another relay refused end the connection of a client
     /// (RFC 4976 section 6.3).
     func passedAnswer(_ head: Head, to entry: PassedRequests.Entry, from side: Side) {
+        if leadsToRelay, entry.head.method == .auth, head.status == .ok, let way = head.usePath?.uris,
+            let own = way.firstIndex(where: { $0.sessionKey == Substring(id.text) }), own + 1 < way.count
+        {
+            farRelay = way[own + 1]
+        }
         guard entry.hasCredentials, !side.isClient, !isRelayPeer, let status = head.status else { return }
         let isStale = head.value("WWW-Authenticate")?.lowercased().contains("stale=true") == true
         guard status == .forbidden || (status == .unauthorized && !isStale) else { return }
@@ -259,7 +279,8 @@ final class RelaySession: SessionOwner, OpenedSession {
     /// - Parameter lost: the side whose connection is gone.
     func end(_ reason: SessionEnd, lost: Side?) {
         guard !isEnded else { return }
-        let line = endLine(reason)
+        // What it says is known now, and said at the end.
+        let line = relay.logger.logLevel <= .info ? endLine(reason) : [:]
         isEnded = true
         relay.transport.sessions.release(id)
         client.giveUpChunk()

@@ -1,3 +1,4 @@
+internal import MSRPTransport
 internal import NIOCore
 
 #if canImport(Glibc)
@@ -24,6 +25,13 @@ enum HostNames {
     private static func addresses() -> [String] {
         let devices = (try? System.enumerateDevices()) ?? []
         return devices.compactMap { $0.address?.ipAddress }.filter { !$0.hasPrefix("fe80") && !$0.contains("%") }
+    }
+
+    /// No interface has a public address: whoever is reached from here without a router is on a private network, or this
+    /// host.
+    static var arePrivate: Bool {
+        ((try? System.enumerateDevices()) ?? []).compactMap { $0.address.flatMap { IPAddress($0) } }
+            .allSatisfy { !$0.isPublic }
     }
 
     private static func hostName() -> String? {

@@ -20,6 +20,7 @@ extension Settings.Relay {
         configuration.maximumExpires = maximumExpires
         configuration.maximumSessionTime = maximumSessionTime
         configuration.peers = peers.map { RelayPeer(host: $0.host, port: $0.port) }
+        configuration.egress = egress.policy ?? (HostNames.arePrivate ? .any : nil)
         configuration.windowBytes = window
         configuration.sessionRate = sessionRate
         configuration.accountRate = accountRate

@@ -27,16 +27,16 @@ struct ConfigurationNotes {
                 Options.Relay.certificate,
                 "none: one is generated in the state directory, which clients that check certificates refuse")
         }
-        switch settings.msrp.egress {
+        switch relay.egress {
         case .automatic where Settings.isWildcard(relay.host):
             add(
-                Options.MSRP.egress,
-                "automatic: with a relay on every address, peers are connected to on public addresses only; "
-                    + "msrprelay connected anywhere. For peers in private networks: [MSRP] egress = any")
+                Options.Relay.egress,
+                "automatic: on a host with a public address, clients' peers are connected to on public addresses only; "
+                    + "msrprelay connected anywhere. For peers in private networks: [Relay] egress = any")
         case .public:
-            add(Options.MSRP.egress, "public: the relay connects to peers on public addresses only, unlike msrprelay")
+            add(Options.Relay.egress, "public: the relay connects to peers on public addresses only, unlike msrprelay")
         case .sameSource:
-            add(Options.MSRP.egress, "same-source: the relay can't connect out to peers; they have to connect to it")
+            add(Options.Relay.egress, "same-source: the relay can't connect out to peers; they have to connect to it")
         default: break
         }
         add(

@@ -5,7 +5,7 @@ extension Options {
         static let all: [any OptionDescription] = [
             address, hostname, certificate, key, defaultDomain, allowOtherMethods, debugNoTLS, logFailedAuth,
             maxAuthAttempts, challengeExpiration, minimumExpires, defaultExpires, maximumExpires, maximumSessionTime,
-            backend, peers, window, sessionRate, accountRate, logLevel,
+            backend, peers, egress, window, sessionRate, accountRate, logLevel,
         ]
 
         static let address = Option(
@@ -73,6 +73,10 @@ extension Options {
             read: Values.hostPorts,
             "Other relays, host[:port], that clients may AUTH to through this one, and that may AUTH here for their",
             "clients (RFC 4976 section 6.3). Their certificates must be good for these names.")
+        static let egress = Option<EgressChoice>(
+            "Relay", "egress", default: .automatic, "automatic", read: Values.choice(EgressChoice.self),
+            "Where the relay connects at a client's word; values as for [MSRP] egress. automatic: as [MSRP] egress says,",
+            "and where that is automatic too, anywhere from a host that has no public address of its own.")
         static let window = Option<Int>(
             "Relay", "window", default: 256 << 10, "256 KiB", read: Values.size((16 << 10)...(64 << 20)),
             "Bytes of a session that wait for a slow receiver before its sender is slowed down.")

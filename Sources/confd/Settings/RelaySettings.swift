@@ -21,6 +21,7 @@ extension Settings {
         var maximumSessionTime: Duration?
         var backend: RelayBackend
         var peers: [HostPort]
+        var egress: EgressChoice
         /// Bytes.
         var window: Int
         /// Bytes a second.
@@ -79,6 +80,8 @@ extension Settings.Relay {
         maximumSessionTime = source.value(Options.Relay.maximumSessionTime)
         backend = source.value(Options.Relay.backend)
         peers = source.value(Options.Relay.peers)
+        let egress = source.value(Options.Relay.egress)
+        self.egress = egress == .automatic ? source.value(Options.MSRP.egress) : egress
         window = source.value(Options.Relay.window)
         sessionRate = source.value(Options.Relay.sessionRate)
         accountRate = source.value(Options.Relay.accountRate)
