@@ -2,16 +2,22 @@ import Synchronization
 
 /// Accounts from the configuration: `alice@example.com = password`. All of them can be exchanged at once.
 package final class MemoryAccounts: AccountStore {
-    private let passwords: Mutex<[String: String]>
+    private struct Account {
+        let password: String
+        /// For the account as it is keyed.
+        let secrets: AccountSecrets
+    }
+
+    private let accounts: Mutex<[String: Account]>
 
     /// - Parameter passwords: clear text by `user@domain`.
     package init(_ passwords: [String: String]) {
-        self.passwords = Mutex(Self.keyed(passwords))
+        accounts = Mutex(Self.keyed(passwords))
     }
 
     package func replace(with passwords: [String: String]) {
         let keyed = Self.keyed(passwords)
-        self.passwords.withLock { $0 = keyed }
+        accounts.withLock { $0 = keyed }
     }
 
     package func algorithms(realm: String) async -> [DigestAlgorithm] { [.sha256, .md5] }
@@ -19,19 +25,33 @@ package final class MemoryAccounts: AccountStore {
 
     package func known(username: String, realm: String) -> AccountLookup? {
         // A user name may bring its domain; without one it is the realm's.
-        let account = username.utf8.contains(UInt8(ascii: "@")) ? username : "\(username)@\(realm)"
-        let password = passwords.withLock { $0[Self.key(account)] }
-        // Hashed for nobody too, so that the time taken doesn't tell who there is.
-        let secrets = AccountSecrets(username: username, realm: realm, password: password ?? "")
-        return password == nil ? .unknown : .found(secrets)
+        let bringsDomain = username.utf8.contains(UInt8(ascii: "@"))
+        let key = Self.key(bringsDomain ? username : "\(username)@\(realm)")
+        let account = accounts.withLock { $0[key] }
+        if !bringsDomain, key.utf8.elementsEqual("\(username)@\(realm)".utf8) {
+            return account.map { .found($0.secrets) } ?? .unknown
+        }
+        // As written it is not what was hashed beforehand. Hashed for nobody too, so that the time taken doesn't tell
+        // who there is.
+        let secrets = AccountSecrets(username: username, realm: realm, password: account?.password ?? "")
+        return account == nil ? .unknown : .found(secrets)
     }
 
     package func lookUp(username: String, realm: String) async -> AccountLookup {
         known(username: username, realm: realm) ?? .unknown
     }
 
-    private static func keyed(_ passwords: [String: String]) -> [String: String] {
-        Dictionary(passwords.map { (key($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+    private static func keyed(_ passwords: [String: String]) -> [String: Account] {
+        let accounts = passwords.map { name, password in
+            let key = key(name)
+            let at = key.lastIndex(of: "@")
+            let secrets = AccountSecrets(
+                username: String(key[..<(at ?? key.endIndex)]),
+                realm: at.map { String(key[key.index(after: $0)...]) } ?? "",
+                password: password)
+            return (key, Account(password: password, secrets: secrets))
+        }
+        return Dictionary(accounts, uniquingKeysWith: { first, _ in first })
     }
 
     /// Domains are the same in any case, user names are not.

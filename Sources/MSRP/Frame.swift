@@ -213,10 +213,13 @@ package enum Frame {
     }
 
     private static func write(text: String, into buffer: inout ByteBuffer) {
-        if text.utf8.allSatisfy({ $0 >= 0x20 || $0 == Octet.tab }) {
-            buffer.writeString(text)
-        } else {
-            buffer.writeBytes(text.utf8.lazy.map { $0 >= 0x20 || $0 == Octet.tab ? $0 : Octet.space })
+        var text = text
+        text.withUTF8 { octets in
+            if octets.allSatisfy({ $0 >= 0x20 || $0 == Octet.tab }) {
+                buffer.writeBytes(octets)
+            } else {
+                buffer.writeBytes(octets.lazy.map { $0 >= 0x20 || $0 == Octet.tab ? $0 : Octet.space })
+            }
         }
     }
 }

@@ -68,16 +68,17 @@ enum Listener {
         guard let socketAddress = try? SocketAddress(ipAddress: address.host, port: address.port) else {
             throw .notAnAddress(address)
         }
+        let userTimeout = try? await transport.eventLoop.submit { transport.value.userTimeout }.get()
         var bootstrap = ServerBootstrap(group: transport.eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.recvAllocator, value: TransportLoop.receiveAllocator)
+            // Accepted connections have what their listener has: that saves two system calls for each.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(TransportLoop.userTimeoutOption, value: userTimeout ?? 0)
             .childChannelInitializer { channel in
                 let transport = transport.value
                 guard let connection = transport.admit(channel, isOutbound: false) else { return channel.close() }
-                transport.setUserTimeout(channel)
+                transport.setOptions(channel)
                 return channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(FirstByteDetector(connection: connection))
@@ -156,10 +157,22 @@ extension TransportLoop {
         closeAll(.orderly)
     }
 
+    /// What the bootstrap would set too, at the cost of a future for each option.
+    func setOptions(_ channel: any Channel) {
+        let options = channel.syncOptions
+        try? options?.setOption(.maxMessagesPerRead, value: 1)
+        try? options?.setOption(.recvAllocator, value: Self.receiveAllocator)
+    }
+
     func setUserTimeout(_ channel: any Channel) {
-        let milliseconds = CInt(clamping: limits.userTimeout.nanoseconds / 1_000_000)
-        try? channel.syncOptions?.setOption(
-            ChannelOptions.socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_USER_TIMEOUT)),
-            value: SocketOptionValue(milliseconds))
+        try? channel.syncOptions?.setOption(Self.userTimeoutOption, value: userTimeout)
+    }
+
+    static var userTimeoutOption: ChannelOptions.Types.SocketOption {
+        ChannelOptions.socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_USER_TIMEOUT))
+    }
+
+    var userTimeout: SocketOptionValue {
+        SocketOptionValue(CInt(clamping: limits.userTimeout.nanoseconds / 1_000_000))
     }
 }

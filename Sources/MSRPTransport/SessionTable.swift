@@ -1,5 +1,9 @@
 package import NIOCore
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The last path part of an MSRP URI of ours: 128 random bits as 32 hex digits (RFC 4975 section 14.1).
 package struct SessionID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
@@ -7,12 +11,25 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
     package init(text: String) { self.text = text }
 
     package static func random() -> SessionID {
-        var generator = SystemRandomNumberGenerator()
-        let high = String(generator.next() as UInt64, radix: 16)
-        let low = String(generator.next() as UInt64, radix: 16)
-        return SessionID(
-            text: String(repeating: "0", count: 16 - high.count) + high
-                + String(repeating: "0", count: 16 - low.count) + low)
+        withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bits in
+            // Asked of the system in one call; the generator takes two.
+            if getentropy(bits.baseAddress, bits.count) != 0 {
+                var generator = SystemRandomNumberGenerator()
+                for index in bits.indices { bits[index] = generator.next() }
+            }
+            let text = String(unsafeUninitializedCapacity: 32) { digits in
+                for (index, octet) in bits.enumerated() {
+                    digits[2 * index] = digit(octet >> 4)
+                    digits[2 * index + 1] = digit(octet & 15)
+                }
+                return 32
+            }
+            return SessionID(text: text)
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ value &- 10
     }
 
     package var description: String { text }
