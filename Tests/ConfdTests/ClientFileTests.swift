@@ -186,6 +186,18 @@ struct ClientFileTests {
         #expect(reception.receivedEnd(.complete) == .answer(.stopSending))
     }
 
+    @Test("a file that is larger than wanted stops the sender, when it says so or when it is")
+    func largest() throws {
+        var announced = FileReception(sessionKey: "key", largest: 5)
+        #expect(announced.received(try head(range: "1-*/6")) == .none)
+        #expect(announced.receivedEnd(.more) == .answer(.stopSending))
+        var unannounced = FileReception(sessionKey: "key", largest: 5)
+        _ = unannounced.received(try head(range: "1-*/*"))
+        #expect(unannounced.receivedBody(5) == true)
+        #expect(unannounced.receivedBody(1) == false)
+        #expect(unannounced.receivedEnd(.more) == .answer(.stopSending))
+    }
+
     @Test("an end before the last octet is no file (400), # gives it up (RFC 4975 section 7.1)")
     func tooShort() throws {
         for (continuation, expected) in [
@@ -241,14 +253,20 @@ struct ClientFileTests {
     func window() {
         var sending = FileSending(size: 100 << 20, offset: 0, now: start)
         send(&sending, 100)
-        #expect(sending.sent == UInt64(FileSending.window * FileSending.chunkSize) && sending.planned == nil)
+        #expect(sending.sent == UInt64(FileSending.window * FileSending.usualChunk) && sending.planned == nil)
         sending.answered(3, .ok, now: start)
         #expect(sending.planned?.start == sending.sent)
     }
 
+    @Test("chunks are of the size that was asked for")
+    func chunkSize() {
+        let sending = FileSending(size: 100_000, offset: 0, chunkSize: 8192, now: start)
+        #expect(sending.planned == .init(start: 0, size: 8192, isLast: false))
+    }
+
     @Test("a file has arrived when the receiver's REPORTs cover it, in whatever order and pieces")
     func reports() {
-        let size = UInt64(2 * FileSending.chunkSize + 10)
+        let size = UInt64(2 * FileSending.usualChunk + 10)
         var sending = FileSending(size: size, offset: 5, now: start)
         send(&sending, 3)
         #expect(sending.hasSentLast && sending.sent == size)
@@ -267,7 +285,7 @@ struct ClientFileTests {
         var sending = FileSending(size: 10 << 20, offset: 0, now: start)
         send(&sending, 1)
         sending.reported(.ok, nil, now: start)
-        #expect(sending.outcome == .going && sending.confirmed == UInt64(FileSending.chunkSize))
+        #expect(sending.outcome == .going && sending.confirmed == UInt64(FileSending.usualChunk))
     }
 
     @Test("a refusal ends it, as response or REPORT")

@@ -25,8 +25,9 @@ final class FileReceiver: LinkUser {
         }
     }
 
-    /// Between two `progress` events.
+    /// Between two `progress` events, and how long there may be none: who looks on sees that it is stalled.
     private static let progressStep: TimeAmount = .milliseconds(200)
+    private static let quietStep: TimeAmount = .seconds(1)
     /// How long the sender may take to close after the last REPORT.
     private static let farewell: TimeAmount = .seconds(3)
 
@@ -44,12 +45,13 @@ final class FileReceiver: LinkUser {
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
     private var farewellOver: NIODeadline?
     private var isOver = false
+    private var failure: ClientError?
 
-    init(folder: String, link: SessionLink, emit: @escaping @Sendable (Event) -> Void) {
+    init(folder: String, largest: UInt64, link: SessionLink, emit: @escaping @Sendable (Event) -> Void) {
         self.folder = folder
         self.link = link
         self.emit = emit
-        reception = FileReception(sessionKey: link.id.text)
+        reception = FileReception(sessionKey: link.id.text, largest: largest)
         link.user = self
     }
 
@@ -106,6 +108,7 @@ final class FileReceiver: LinkUser {
     func writable(_ connection: Connection) {}
 
     func ticked(_ now: NIODeadline) {
+        if file != nil, !reception.isComplete, now - lastProgress >= Self.quietStep { tellProgress(now) }
         if let farewellOver, farewellOver <= now { finish(.lost("the sender didn't close the session")) }
     }
 
@@ -118,8 +121,8 @@ final class FileReceiver: LinkUser {
         emit(.ended(error, part: keepPart()))
     }
 
+    /// Told when the sender has been answered.
     private func fail(_ error: FileError) { failure = .denied(error.description) }
-    private var failure: ClientError?
 
     // MARK: The file
 
@@ -194,10 +197,7 @@ final class FileReceiver: LinkUser {
             respond(to: head, .ok, connection)
             report(on: head, range, connection)
             let now = NIODeadline.now()
-            if now - lastProgress >= Self.progressStep {
-                lastProgress = now
-                emit(.progress(reception.length))
-            }
+            if now - lastProgress >= Self.progressStep { tellProgress(now) }
         case .complete(let range):
             respond(to: head, .ok, connection)
             store(head, range)
@@ -205,6 +205,11 @@ final class FileReceiver: LinkUser {
             respond(to: head, .ok, connection)
             finish(.lost("the sender gave up"))
         }
+    }
+
+    private func tellProgress(_ now: NIODeadline) {
+        lastProgress = now
+        emit(.progress(reception.length))
     }
 
     /// The disk may take a while with a file's last octets.

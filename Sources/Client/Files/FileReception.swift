@@ -41,6 +41,8 @@ struct FileReception: Sendable {
     }
 
     private let sessionKey: String
+    /// Octets that a file may have.
+    private let largest: UInt64
     private var incoming = Incoming.nothing
     private var isFailed = false
     /// The message that is the file.
@@ -54,7 +56,10 @@ struct FileReception: Sendable {
     /// The request whose parts are coming.
     private(set) var head: Head?
 
-    init(sessionKey: String) { self.sessionKey = sessionKey }
+    init(sessionKey: String, largest: UInt64 = .max) {
+        self.sessionKey = sessionKey
+        self.largest = largest
+    }
 
     mutating func received(_ head: Head) -> OnHead {
         incoming = .nothing
@@ -87,7 +92,9 @@ struct FileReception: Sendable {
         }
         let start = range.start - 1
         guard let message else {
-            guard start == 0 || start == agreement?.offset else { return refuse(.stopSending) }
+            guard start == 0 || start == agreement?.offset, range.total ?? 0 <= largest else {
+                return refuse(.stopSending)
+            }
             message = messageID
             length = start
             total = range.total
@@ -111,7 +118,7 @@ struct FileReception: Sendable {
     mutating func receivedBody(_ count: Int) -> Bool {
         guard case .chunk = incoming else { return false }
         let (sum, overflow) = length.addingReportingOverflow(UInt64(count))
-        guard !overflow, total.map({ sum <= $0 }) ?? true else {
+        guard !overflow, sum <= min(total ?? largest, largest) else {
             fail(.stopSending)
             return false
         }

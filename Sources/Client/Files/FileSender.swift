@@ -32,11 +32,14 @@ final class FileSender: LinkUser {
     static let offsetTimeout: TimeAmount = .seconds(20)
     /// Octets that may wait for the connection before the next chunk is read.
     private static let queueLimit = 512 << 10
+    /// Between two `progress` events, and how long there may be none: who looks on sees that it is stalled.
     private static let progressStep: TimeAmount = .milliseconds(200)
+    private static let quietStep: TimeAmount = .seconds(1)
 
     private let file: SourceFile
     private let remotePath: Path
     private let contentType: String
+    private let chunkSize: Int
     private let link: SessionLink
     private let emit: @Sendable (Event) -> Void
     private let messageID = MessageID(UInt64.random(in: .min ... .max))
@@ -51,12 +54,13 @@ final class FileSender: LinkUser {
 
     /// - Parameter remotePath: the receiver's a=path.
     init(
-        file: SourceFile, remotePath: Path, contentType: String, link: SessionLink,
+        file: SourceFile, remotePath: Path, contentType: String, chunkSize: Int, link: SessionLink,
         emit: @escaping @Sendable (Event) -> Void
     ) {
         self.file = file
         self.remotePath = remotePath
         self.contentType = contentType
+        self.chunkSize = chunkSize
         self.link = link
         self.emit = emit
         link.user = self
@@ -125,6 +129,7 @@ final class FileSender: LinkUser {
         case .asking where deadline <= now:
             begin(at: 0)
         case .sending:
+            if now - lastProgress >= Self.quietStep { tellProgress(now) }
             let hasQueue = (link.connection?.queuedBytes ?? 0) > 0
             let isDirect = link.usePath.isEmpty && remotePath.uris.count == 1
             sending?.ticked(now: now, hasQueue: hasQueue, isDirect: isDirect)
@@ -218,7 +223,7 @@ final class FileSender: LinkUser {
 
     private func begin(at offset: UInt64) {
         phase = .sending
-        sending = FileSending(size: file.size, offset: offset, now: .now())
+        sending = FileSending(size: file.size, offset: offset, chunkSize: chunkSize, now: .now())
         emit(.began(offset: offset))
         pump()
     }
@@ -267,15 +272,17 @@ final class FileSender: LinkUser {
         }
     }
 
+    private func tellProgress(_ now: NIODeadline) {
+        lastProgress = now
+        if let sending { emit(.progress(sending.progress)) }
+    }
+
     private func judge() {
         guard case .sending = phase, let sending else { return }
         switch sending.outcome {
         case .going:
             let now = NIODeadline.now()
-            if now - lastProgress >= Self.progressStep {
-                lastProgress = now
-                emit(.progress(sending.progress))
-            }
+            if now - lastProgress >= Self.progressStep { tellProgress(now) }
             pump()
         case .arrived:
             phase = .over

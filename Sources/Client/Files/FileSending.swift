@@ -21,8 +21,8 @@ struct FileSending: Sendable {
         case unconfirmed
     }
 
-    /// Octets in a chunk.
-    static let chunkSize = 64 << 10
+    /// Octets in a chunk, unless the user wants less for a relay that takes only small ones.
+    static let usualChunk = 64 << 10
     /// Chunks without their 200.
     static let window = 16
     /// RFC 4975 section 7.1.1.
@@ -31,6 +31,7 @@ struct FileSending: Sendable {
     private static let mostStretches = 1024
 
     let size: UInt64
+    let chunkSize: Int
     /// Where it starts: what the receiver had already.
     let offset: UInt64
     private(set) var sent: UInt64
@@ -42,7 +43,8 @@ struct FileSending: Sendable {
     private var stretches: [(start: UInt64, end: UInt64)] = []
     private var lastNews: NIODeadline
 
-    init(size: UInt64, offset: UInt64, now: NIODeadline) {
+    init(size: UInt64, offset: UInt64, chunkSize: Int = usualChunk, now: NIODeadline) {
+        self.chunkSize = chunkSize
         self.size = size
         self.offset = min(offset, size)
         sent = self.offset
@@ -59,7 +61,7 @@ struct FileSending: Sendable {
     /// The next chunk, when one may be sent.
     var planned: Chunk? {
         guard outcome == .going, !hasSentLast, unanswered.count < Self.window else { return nil }
-        let size = Int(min(UInt64(Self.chunkSize), self.size - sent))
+        let size = Int(min(UInt64(chunkSize), self.size - sent))
         return Chunk(start: sent, size: size, isLast: sent + UInt64(size) == self.size)
     }
 

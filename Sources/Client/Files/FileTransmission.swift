@@ -27,6 +27,7 @@ package actor FileTransmission {
     private let file: SourceFile
     private let path: Path
     private let contentType: String
+    private let chunkSize: Int
     private let relay: RelayOptions?
     private let security: LinkSecurity
     private let logger: Logger
@@ -36,10 +37,12 @@ package actor FileTransmission {
 
     /// - Parameters:
     ///   - path: the receiver's a=path.
+    ///   - chunkSize: octets in a chunk; nil for 64 KiB.
     ///   - relay: our own relays; nil goes straight to the first URI of the path.
     ///   - security: for going straight.
     package init(
-        file: SourceFile, path: String, contentType: String, relay: RelayOptions?, security: LinkSecurity,
+        file: SourceFile, path: String, contentType: String, chunkSize: Int? = nil, relay: RelayOptions?,
+        security: LinkSecurity,
         logger: Logger,
         show: @escaping @Sendable (News) -> Void
     ) throws(ClientError) {
@@ -51,6 +54,7 @@ package actor FileTransmission {
         self.file = file
         self.path = remote
         self.contentType = contentType
+        self.chunkSize = chunkSize ?? FileSending.usualChunk
         self.relay = relay
         self.security = security
         self.logger = logger
@@ -107,10 +111,12 @@ package actor FileTransmission {
     private func open(
         _ way: SessionLink.Way, over transport: TransportHandle
     ) async -> NIOLoopBound<FileSender> {
-        let (file, path, contentType, happened) = (file, path, contentType, happened)
+        let (file, path, contentType, chunkSize, happened) = (file, path, contentType, chunkSize, happened)
         return await transport.perform { transport in
             let link = SessionLink(transport: transport, way: way)
-            let sender = FileSender(file: file, remotePath: path, contentType: contentType, link: link) {
+            let sender = FileSender(
+                file: file, remotePath: path, contentType: contentType, chunkSize: chunkSize, link: link
+            ) {
                 happened.yield(.session($0))
             }
             link.start()

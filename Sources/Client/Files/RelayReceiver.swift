@@ -36,6 +36,7 @@ package actor RelayReceiver {
     private let options: RelayOptions
     private let folder: String
     private let count: Int
+    private let largest: UInt64
     private let show: @Sendable (News) -> Void
     private let locator: RelayLocator
     private let logger: Logger
@@ -45,13 +46,16 @@ package actor RelayReceiver {
     /// - Parameters:
     ///   - folder: where the files go.
     ///   - count: how many to wait for.
+    ///   - largest: octets that a file may have; the sender of a larger one is told to stop (413).
     package init(
-        options: RelayOptions, folder: String, count: Int, locator: RelayLocator = RelayLocator(), logger: Logger,
+        options: RelayOptions, folder: String, count: Int, largest: UInt64 = .max,
+        locator: RelayLocator = RelayLocator(), logger: Logger,
         show: @escaping @Sendable (News) -> Void
     ) {
         self.options = options
         self.folder = folder
         self.count = count
+        self.largest = largest
         self.locator = locator
         self.logger = logger
         self.show = show
@@ -130,10 +134,10 @@ package actor RelayReceiver {
     private func open(
         _ relays: [SessionLink.Relay], over transport: TransportHandle
     ) async -> NIOLoopBound<FileReceiver> {
-        let (options, folder, happened) = (options, folder, happened)
+        let (options, folder, largest, happened) = (options, folder, largest, happened)
         return await transport.perform { transport in
             let link = SessionLink(transport: transport, way: .relays(relays, options))
-            let receiver = FileReceiver(folder: folder, link: link) { happened.yield(.session($0)) }
+            let receiver = FileReceiver(folder: folder, largest: largest, link: link) { happened.yield(.session($0)) }
             link.start()
             return NIOLoopBound(receiver, eventLoop: transport.eventLoop)
         }

@@ -89,7 +89,7 @@ package struct AuthExchange: Sendable {
         case 501:
             return .failed(.denied("\(relay) is no MSRP relay for clients (501); give another one with --relay"))
         default:
-            let phrase = head.comment.isEmpty ? "\(status.phrase)" : head.comment
+            let phrase = head.comment.isEmpty ? "\(status.phrase)" : head.comment.withoutControls(keepingLines: false)
             return .failed(.denied("\(relay) refused AUTH: \(status.code) \(phrase)"))
         }
     }

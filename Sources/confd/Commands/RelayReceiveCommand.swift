@@ -45,6 +45,10 @@ struct RelayReceiveCommand: AsyncParsableCommand {
     var count = 1
 
     @ArgumentParser.Option(
+        help: ArgumentHelp("Tell the sender of a larger file to stop.", valueName: "bytes"))
+    var maxSize: UInt64?
+
+    @ArgumentParser.Option(
         help: ArgumentHelp("Ask the relay for URIs that are valid for so long.", valueName: "seconds"))
     var expires: Int?
 
@@ -82,7 +86,8 @@ struct RelayReceiveCommand: AsyncParsableCommand {
         let display = TransferDisplay()
         let reporter = ReceptionReporter(json: json, display: display)
         let receiver = RelayReceiver(
-            options: options, folder: dir, count: count, logger: link.logger(label: "relay-receive")
+            options: options, folder: dir, count: count, largest: maxSize ?? .max,
+            logger: link.logger(label: "relay-receive")
         ) { reporter.show($0) }
         let signals = Interruption.watch { receiver.stop() }
         defer { signals.cancel() }

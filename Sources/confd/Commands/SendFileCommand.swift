@@ -43,6 +43,12 @@ struct SendFileCommand: AsyncParsableCommand {
         help: ArgumentHelp("What the file is, for receivers that look at it.", valueName: "type/subtype"))
     var contentType = "application/octet-stream"
 
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Send in chunks of this size rather than 64 KiB, where a relay on the way takes only small ones.",
+            valueName: "bytes"))
+    var chunkSize: Int?
+
     @OptionGroup var password: PasswordArguments
     @OptionGroup var link: LinkArguments
 
@@ -51,6 +57,9 @@ struct SendFileCommand: AsyncParsableCommand {
 
     func validate() throws {
         if identity == nil, !relay.isEmpty { throw ValidationError("--relay needs --as user@domain") }
+        if let chunkSize, !(2048...(16 << 20)).contains(chunkSize) {
+            throw ValidationError("--chunk-size: 2048 to 16777216 bytes (RFC 4975 section 7.1.1)")
+        }
         let parts = contentType.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
             contentType.allSatisfy({ $0.isASCII && !$0.isNewline })
@@ -83,7 +92,8 @@ struct SendFileCommand: AsyncParsableCommand {
         }
         let display = TransferDisplay()
         let transmission = try FileTransmission(
-            file: source, path: path.joined(separator: " "), contentType: contentType, relay: options,
+            file: source, path: path.joined(separator: " "), contentType: contentType, chunkSize: chunkSize,
+            relay: options,
             security: link.security, logger: link.logger(label: "send-file")
         ) { news in
             switch news {
