@@ -47,4 +47,12 @@ package struct BodyPattern: Sendable {
         }
         return true
     }
+
+    /// What is wrong with `bytes`, which are to be the first `count` octets of the body from `offset` on; nil: nothing.
+    package func difference(_ bytes: [UInt8], offset: Int = 0, count: Int) -> String? {
+        let expected = self.bytes(offset: offset, count: count)
+        if bytes == expected { return nil }
+        let same = zip(bytes, expected).prefix { $0 == $1 }.count
+        return "\(bytes.count) octets, not \(count); the first \(same) are right, then \(bytes[same...].prefix(16))"
+    }
 }

@@ -56,8 +56,6 @@ package final class KamailioProcess: Sendable {
         listen=tcp:\(address)
         tcp_accept_no_cl=yes
         tcp_rd_buf_size=65536
-        tcp_msg_read_timeout=20
-        tcp_msg_data_timeout=20
         mpath="\(modules.joined(separator: ":"))"
         loadmodule "corex.so"
         loadmodule "pv.so"
@@ -66,8 +64,6 @@ package final class KamailioProcess: Sendable {
         loadmodule "tm.so"
         loadmodule "sl.so"
         loadmodule "msrp.so"
-        modparam("msrp", "cmap_init", 1)
-        modparam("msrp", "timer_interval", 60)
         request_route { exit; }
         event_route[msrp:frame-in] {
             msrp_reply_flags("1");

@@ -105,6 +105,7 @@ package final class RelayProcess: Sendable {
     package struct Status {
         package let text: String
         package let relay: [String: Any]
+        package let transport: [String: Any]
 
         package var counters: [String: Any] { relay["counters"] as? [String: Any] ?? [:] }
         /// Sessions in the table.
@@ -119,7 +120,9 @@ package final class RelayProcess: Sendable {
         let result = try Tool.run(ConfdProcess.executable, ["status", "--json", "--config-file", configurationFile])
         guard result.exit == .exited(0) else { throw SupportError("confd status: \(result.errors)") }
         let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
-        return Status(text: result.output, relay: object?["relay"] as? [String: Any] ?? [:])
+        return Status(
+            text: result.output, relay: object?["relay"] as? [String: Any] ?? [:],
+            transport: object?["transport"] as? [String: Any] ?? [:])
     }
 
     /// Waits until the session table holds so many.
