@@ -66,7 +66,8 @@ struct RelaySettingsTests {
                     certificate: "/etc/msrprelay/tls/relay.crt", key: "/keys/relay.key", defaultDomain: "example.com",
                     allowOtherMethods: false, debugNoTLS: false, logFailedAuth: true, maxAuthAttempts: 5,
                     challengeExpiration: .seconds(20), minimumExpires: 30, defaultExpires: 300, maximumExpires: 1800,
-                    maximumSessionTime: nil, backend: .database, peers: [], window: 256 * 1024, sessionRate: nil,
+                    maximumSessionTime: nil, backend: .database, peers: [], egress: .automatic, window: 256 * 1024,
+                    sessionRate: nil,
                     accountRate: nil, logLevel: .debug))
         #expect(
             settings.database
@@ -87,7 +88,8 @@ struct RelaySettingsTests {
                     host: "0.0.0.0", port: 2855, hostname: nil, certificate: nil, key: nil, defaultDomain: nil,
                     allowOtherMethods: true, debugNoTLS: false, logFailedAuth: false, maxAuthAttempts: 3,
                     challengeExpiration: .seconds(15), minimumExpires: 60, defaultExpires: 600, maximumExpires: 3600,
-                    maximumSessionTime: nil, backend: .database, peers: [], window: 256 * 1024, sessionRate: nil,
+                    maximumSessionTime: nil, backend: .database, peers: [], egress: .automatic, window: 256 * 1024,
+                    sessionRate: nil,
                     accountRate: nil, logLevel: nil))
         #expect(settings.database.cleartextPasswords && settings.database.subscriberTable == "subscriber")
     }
@@ -249,6 +251,25 @@ struct RelaySettingsTests {
             ])
     }
 
+    @Test("docs/operators.md names options that exist where it lists what was kept and added")
+    func manual() throws {
+        let text = try String(contentsOf: Self.root.appending(path: "docs/operators.md"), encoding: .utf8)
+        let names = Set(Options.all.flatMap { [$0.key] + $0.aliases })
+        var listed = 0
+        for title in ["### Options kept", "### Options added"] {
+            let begin = try #require(text.range(of: title)).upperBound
+            let part = text[begin...].prefix(upTo: text[begin...].range(of: "\n##")?.lowerBound ?? text.endIndex)
+            for line in part.split(separator: "\n") where line.hasPrefix("| [") && !line.hasPrefix("| [Memory]") {
+                let cell = line.split(separator: "|").dropFirst().first ?? ""
+                for word in cell.matches(of: /[a-z][a-z0-9]*(_[a-z0-9]+)+/) {
+                    listed += 1
+                    #expect(names.contains(String(word.output.0)), "\(word.output.0)")
+                }
+            }
+        }
+        #expect(listed > 25)
+    }
+
     @Test("check-config notes what differs from msrprelay")
     func notes() {
         let (settings, source) = read(
@@ -263,7 +284,7 @@ struct RelaySettingsTests {
             "note: config.ini:5: [Relay] default_domain: the realm is 'example.com'",
             "note: config.ini:7: [Memory] alice@example.org: not in the realm 'example.com'",
             "note: default: [Relay] maximum_expires: an Expires in AUTH is kept to",
-            "note: default: [MSRP] egress: automatic: ",
+            "note: default: [Relay] egress: automatic: ",
         ] {
             #expect(notes.contains { $0.hasPrefix(beginning) }, "\(beginning)")
         }

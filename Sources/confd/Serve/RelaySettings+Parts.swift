@@ -1,3 +1,5 @@
+internal import MSRPTransport
+internal import MSRPTransport
 internal import NIOGnuTLS
 internal import RelayCore
 

@@ -21,6 +21,7 @@ extension Settings {
         var maximumSessionTime: Duration?
         var backend: RelayBackend
         var peers: [HostPort]
+        /// That of [MSRP] where it is automatic.
         var egress: EgressChoice
         /// Bytes.
         var window: Int
@@ -80,8 +81,7 @@ extension Settings.Relay {
         maximumSessionTime = source.value(Options.Relay.maximumSessionTime)
         backend = source.value(Options.Relay.backend)
         peers = source.value(Options.Relay.peers)
-        let egress = source.value(Options.Relay.egress)
-        self.egress = egress == .automatic ? source.value(Options.MSRP.egress) : egress
+        egress = source.value(Options.Relay.egress)
         window = source.value(Options.Relay.window)
         sessionRate = source.value(Options.Relay.sessionRate)
         accountRate = source.value(Options.Relay.accountRate)

@@ -98,6 +98,7 @@ struct Settings: Equatable, Sendable {
         certificates = source.certificates.compactMap { DomainCertificate($0, &source) }
         log = Log(&source)
         shareAddress(source)
+        if self.relay?.egress == .automatic { self.relay?.egress = msrp.egress }
         checkTogether(&source)
         checkRelay(&source)
     }
