@@ -99,6 +99,12 @@ final class RelaySession: SessionOwner, OpenedSession {
     /// The first SEND from outside binds its sender as the peer, if it knows the way to the client; nobody else can
     /// (RFC 4976 section 6.4).
     func admits(_ connection: Connection, head: Head, session: SessionID) -> Admission {
+        let admission = admission(of: head)
+        if case .no(let status) = admission { relay.counters.countRefusal(status.code) }
+        return admission
+    }
+
+    private func admission(of head: Head) -> Admission {
         guard !isEnded, peer.leg == nil, head.method == .send, head.defect == nil else { return .no(.noSuchSession) }
         var paths = SidePaths()
         guard paths.judge(head, session: id, other: client.paths.from) == .accepted else {
@@ -175,6 +181,8 @@ final class RelaySession: SessionOwner, OpenedSession {
 
     /// Opens the peer leg to the first hop of the way.
     func connect(toward way: ByteBuffer) {
+        // An AUTH, whose way is not the side's, has begun to.
+        guard !isConnecting else { return }
         guard let hop = firstHop(of: way) else { return connectFailed(.badRequest, "the next hop is no URI") }
         connect(to: hop) { destination in destination }
     }
