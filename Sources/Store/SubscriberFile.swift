@@ -110,11 +110,9 @@ final class SubscriberFile: Sendable {
                 if let known, known.version == version { return known }
                 guard let query = shape.algorithmsQuery else { return Algorithms(table: .all, version: version) }
                 let rows = try Row.fetchAll(database, sql: query).map { row in
-                    (
-                        domain: Self.text(row, 0) ?? "", accounts: Self.count(row, 1), md5: Self.count(row, 2),
-                        sha256: Self.count(row, 3)
-                    )
+                    (domain: Self.text(row, 0) ?? "", hasSHA256: Self.text(row, 1) == "1")
                 }
+                // What is written between the two statements is seen the next time.
                 return Algorithms(table: AlgorithmTable(rows), version: version)
             }
             state.algorithms = algorithms
@@ -180,7 +178,8 @@ final class SubscriberFile: Sendable {
         _ state: inout State, _ question: (Database, TableShape) throws -> Answer
     ) throws -> Answer {
         guard let opened = state.opened else { throw StoreError("the accounts' file '\(path)' was closed") }
-        return try opened.queue.read { try question($0, opened.shape) }
+        // Each question is one statement, which needs no transaction around it.
+        return try opened.queue.unsafeRead { try question($0, opened.shape) }
     }
 
     private func open() throws -> Opened {
@@ -207,14 +206,6 @@ final class SubscriberFile: Sendable {
         case .int64(let number): String(number)
         case .blob(let bytes): String(validating: bytes, as: UTF8.self)
         case .double, .null: nil
-        }
-    }
-
-    private static func count(_ row: Row, _ index: Int) -> Int {
-        switch (row[index] as DatabaseValue).storage {
-        case .int64(let number): Int(clamping: number)
-        case .double(let number): Int(exactly: number) ?? 0
-        case .string, .blob, .null: 0
         }
     }
 

@@ -92,18 +92,14 @@ struct TableShape: Sendable {
             """
     }
 
-    /// Of each domain: its name in lower case, its accounts, how many of them can be verified by MD5, and by SHA-256.
+    /// Each domain, once for accounts that can be verified by SHA-256 and once for those that can't, as 1 and 0.
     /// Nil where passwords are at hand, because then all can be.
     var algorithmsQuery: String? {
         guard case .hashes(let ha1, let ha1SHA256, _) = secrets else { return nil }
-        func hasDigits(_ column: String, _ count: Int) -> String {
-            "(length(\(column)) = \(count) AND \(column) NOT GLOB '*[^0-9a-fA-F]*')"
-        }
-        let inOwnColumn = ha1SHA256.map { " OR \(hasDigits($0, 64))" } ?? ""
+        let inOwnColumn = ha1SHA256.map { " OR coalesce(length(\($0)), 0) = 64" } ?? ""
         return """
-            SELECT lower(\(domain)), count(*), total(coalesce(\(hasDigits(ha1, 32)), 0)),
-            total(coalesce(\(hasDigits(ha1, 64))\(inOwnColumn), 0))
-            FROM \(table) GROUP BY 1 LIMIT \(AlgorithmTable.mostDomains + 1)
+            SELECT DISTINCT \(domain), coalesce(length(\(ha1)), 0) = 64\(inOwnColumn) FROM \(table)
+            LIMIT \(AlgorithmTable.mostDomains + 1)
             """
     }
 }

@@ -137,7 +137,7 @@ struct SubscriberTableTests {
         #expect(await store.algorithms(realm: "All.Example") == [.sha256, .md5])
         #expect(await store.algorithms(realm: "null.example") == [.md5])
         #expect(await store.algorithms(realm: "empty.example") == [.md5])
-        #expect(await store.algorithms(realm: "only.example") == [.sha256])
+        #expect(await store.algorithms(realm: "only.example") == [.sha256, .md5])
         #expect(await store.algorithms(realm: "nobody.example") == [.md5])
         #expect(await store.lookUp(username: "alice", realm: "all.example") == .found(Alice.both))
         #expect(await store.lookUp(username: "bob", realm: "null.example") == .found(Alice.secrets))
