@@ -37,8 +37,8 @@ struct AccountDesk {
 
     private var path: String { "\(stateDirectory)/\(EmbeddedDatabase.fileName)" }
 
-    /// Whether there is a database.
-    var exists: Bool { access(path, F_OK) == 0 }
+    /// Whether there is a database; one that can't be seen may be there.
+    var exists: Bool { access(path, F_OK) == 0 || errno != ENOENT }
 
     /// - Parameter making: whether it is made when it isn't there.
     func open(making: Bool) async throws(StoreError) -> EmbeddedDatabase {
