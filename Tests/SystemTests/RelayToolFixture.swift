@@ -128,3 +128,71 @@ final class Transfer {
         #expect(left.isEmpty, sourceLocation: sourceLocation)
     }
 }
+
+/// Kamailio as the relay that a client authenticates itself at.
+final class KamailioRelay {
+    static var isInstalled: Bool {
+        KamailioProcess.isInstalled && FileManager.default.fileExists(atPath: "\(modules)/auth.so")
+    }
+
+    private static let modules = "/usr/lib/x86_64-linux-gnu/kamailio/modules"
+    private let process: ChildProcess
+    private let folder: TemporaryFolder
+    let address: SocketAddress
+
+    init(password: String) throws {
+        folder = try TemporaryFolder()
+        address = SocketAddress(host: "127.0.0.1", port: try StreamListener().port)
+        let file = try folder.write(Self.configuration(address, password), to: "kamailio.cfg")
+        process = try ChildProcess(
+            Tool.path("kamailio") ?? "kamailio", ["-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-Y", folder.path],
+            folder: folder.path, name: "kamailio")
+        let deadline = Deadline.after(seconds: 15)
+        while (try? ByteStream(to: address, within: 1)) == nil {
+            guard process.isRunning, !deadline.passed else {
+                throw SupportError("kamailio does not start: \(process.standardError.suffix(2000))")
+            }
+            usleep(50_000)
+        }
+    }
+
+    deinit {
+        process.signal(SIGTERM)
+        if (try? process.waitForExit(within: 5)) == nil { process.signal(SIGKILL) }
+    }
+
+    private static func configuration(_ address: SocketAddress, _ password: String) -> String {
+        """
+        #!KAMAILIO
+        debug=1
+        log_stderror=yes
+        fork=yes
+        children=1
+        tcp_children=2
+        disable_tls=yes
+        auto_aliases=no
+        listen=tcp:\(address)
+        tcp_accept_no_cl=yes
+        mpath="\(modules)"
+        loadmodule "corex.so"
+        loadmodule "pv.so"
+        loadmodule "tm.so"
+        loadmodule "sl.so"
+        loadmodule "auth.so"
+        loadmodule "msrp.so"
+        request_route { exit; }
+        event_route[msrp:frame-in] {
+            msrp_reply_flags("1");
+            if ($msrp(method) != "AUTH") { exit; }
+            if (!pv_www_authenticate("\(RelayProcess.domain)", "\(password)", "0", "AUTH")) {
+                if (auth_get_www_authenticate("\(RelayProcess.domain)", "1", "$var(wauth)")) {
+                    msrp_reply("401", "Unauthorized", "$var(wauth)");
+                }
+                exit;
+            }
+            msrp_reply("200", "OK", "Use-Path: msrp://\(address)/granted;tcp\r\nExpires: 600\r\n");
+        }
+
+        """
+    }
+}

@@ -194,6 +194,46 @@ extension SystemTests {
             #expect(!receiver.standardError.contains("\r") && !sender.standardError.contains("\r"))
         }
 
+        @Test("a relay that knows only SEND, REPORT and NICKNAME gets the whole file")
+        func withoutFileOffset() throws {
+            let relay = try RelayProcess(["Relay": ["allow_other_methods": "No"]])
+            let transfer = try Transfer(size: 300_000)
+            let receiver = try transfer.receive(["--relay", "\(relay.address)", "--no-tls"])
+            let sender = try transfer.send(to: try Transfer.path(of: receiver), [])
+            try transfer.check(receiver, sender)
+        }
+
+        @Test("a session is refreshed while nobody comes (RFC 4976 section 5.1)")
+        func refreshed() throws {
+            let relay = try RelayProcess(["Relay": ["minimum_expires": "1"]])
+            let transfer = try Transfer(size: 1000)
+            let receiver = try transfer.receive(["--relay", "\(relay.address)", "--no-tls", "--expires", "2"])
+            let path = try Transfer.path(of: receiver)
+            // Two for the session, one each for its refreshes: the URI is older than its Expires by then.
+            let deadline = Deadline.after(seconds: 20)
+            while try relay.status().count("authOutcomes", "200") < 4 {
+                if deadline.passed { throw SupportError("no refresh: \(try relay.status().text)") }
+                usleep(100_000)
+            }
+            let sender = try transfer.send(to: path, [])
+            try transfer.check(receiver, sender)
+        }
+
+        @Test(
+            "Kamailio takes our AUTH",
+            .enabled(if: KamailioRelay.isInstalled, "Kamailio with auth and msrp is not installed")
+        )
+        func kamailio() throws {
+            let relay = try KamailioRelay(password: RelayProcess.password(of: "bob"))
+            let transfer = try Transfer(size: 1)
+            let receiver = try transfer.receive(["--relay", "\(relay.address)", "--no-tls"])
+            #expect(try Transfer.path(of: receiver).hasPrefix("msrp://\(relay.address)/granted;tcp msrp://127.0.0.1:"))
+            receiver.signal(SIGTERM)
+            #expect(try receiver.waitForExit(within: 10) == .exited(130))
+            let refused = try transfer.receive(["--relay", "\(relay.address)", "--no-tls"], password: "wrong")
+            #expect(try refused.waitForExit(within: 20) == .exited(1))
+        }
+
         // MARK: What goes wrong
 
         @Test("wrong password, unknown user: exit status 1, and which user it was")
