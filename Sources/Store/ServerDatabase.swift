@@ -48,11 +48,13 @@ struct ServerDatabase {
             """
             '\(shown)': accounts can't be read from \(kind == .mySQL ? "MySQL" : "PostgreSQL") yet. Two ways on:
               1. Copy the subscriber table to an SQLite file, at every change or by cron; confd takes the new file at once:
+                   cd /var/lib/confd
             \(export.map { "       \($0)" }.joined(separator: "\n"))
                    sqlite3 accounts.new "CREATE TABLE subscriber (username TEXT NOT NULL, domain TEXT NOT NULL, \
             password TEXT, ha1 TEXT, UNIQUE (username, domain))"
             \(load.map { "       \($0)" }.joined(separator: "\n"))
-                   chmod 600 accounts.new && mv accounts.new /var/lib/confd/accounts.sqlite && rm subscriber.\(suffix)
+                   rm subscriber.\(suffix) && chmod 600 accounts.new && chown --reference=. accounts.new
+                   mv accounts.new accounts.sqlite
                  and write: uri = sqlite:///var/lib/confd/accounts.sqlite
               2. Keep the accounts in the [Memory] section, one 'user@domain = password' a line, with backend = memory
                  in [Relay]; or in confd's own database: 'confd account add user@domain', and no uri in [Database].

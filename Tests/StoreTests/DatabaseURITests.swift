@@ -1,4 +1,5 @@
 import DigestAuth
+import Foundation
 import Support
 import Testing
 
@@ -60,21 +61,22 @@ struct DatabaseURITests {
     func steps(kind: String) async throws {
         guard Tool.exists("sqlite3") else { return print("skipped: sqlite3 is not installed") }
         let text = try #require(throws: StoreError.self) { try DatabaseURI("\(kind)://u@h/d") }.description
-        let commands = text.split(separator: "\n").map { $0.drop { $0 == " " } }.filter { $0.hasPrefix("sqlite3 ") }
-        #expect(commands.count == 2)
+        let steps = text.split(separator: "\n").filter { $0.hasPrefix(String(repeating: " ", count: 7)) }
+        #expect(steps.count == 6)
         let folder = try TemporaryFolder()
-        // What the first step would have written: a tab or comma, quotes and a backslash in passwords.
-        if kind == "mysql" {
-            _ = try folder.write("alice\texample.com\t\"a,\\b\t\n", to: "subscriber.tsv")
-        } else {
-            _ = try folder.write("alice,example.com,\"\"\"a,\\b\",\n", to: "subscriber.csv")
-        }
-        let script = "cd '\(folder.path)' && " + commands.joined(separator: " && ")
-        let result = try Tool.run("sh", ["-c", script])
-        #expect(result.exit == .exited(0))
+        // What the servers' clients write: quotes, a comma and a backslash in the password.
+        let row = kind == "mysql" ? "alice\texample.com\t\"a,\\b\t" : "alice,example.com,\"\"\"a,\\b\","
+        let program = try folder.write("#!/bin/sh\ncat <<'END'\n\(row)\nEND\n", to: kind == "mysql" ? "mysql" : "psql")
+        chmod(program, 0o700)
+        let script = (["set -e", "PATH=\(folder.path):$PATH"] + steps.map(String.init)).joined(separator: "\n")
+        let result = try Tool.run(
+            "sh", ["-c", script.replacingOccurrences(of: "/var/lib/confd", with: folder.path)])
+        #expect(result.exit == .exited(0), "\(result.errors)")
+        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)).count == 2)
         var table = SubscriberTable()
         table.hasClearTextPasswords = true
-        let store = try await AccountDatabase.open(path: "\(folder.path)/accounts.new", table: table, logger: .silent)
+        let store = try await AccountDatabase.open(
+            path: "\(folder.path)/accounts.sqlite", table: table, logger: .silent)
         #expect(
             await store.lookUp(username: "alice", realm: "example.com")
                 == .found(.init(username: "alice", realm: "example.com", password: "\"a,\\b")))
