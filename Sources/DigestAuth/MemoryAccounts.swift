@@ -56,7 +56,11 @@ package final class MemoryAccounts: AccountStore {
 
     /// Domains are the same in any case, user names are not.
     private static func key(_ account: String) -> String {
-        guard let at = account.lastIndex(of: "@") else { return account }
+        guard let at = account.utf8.lastIndex(of: UInt8(ascii: "@")) else { return account }
+        // Nearly all are in lower case as they are.
+        guard account.utf8[at...].contains(where: { !(0x21...0x40).contains($0) && !(0x61...0x7E).contains($0) }) else {
+            return account
+        }
         return account[..<at] + account[at...].lowercased()
     }
 }

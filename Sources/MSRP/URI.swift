@@ -94,7 +94,8 @@ package struct URI: Sendable, Hashable, CustomStringConvertible {
     /// The part of the session-id after its last slash: what peers behind address rewriting still agree on.
     package var sessionKey: Substring? {
         guard let sessionID else { return nil }
-        return sessionID.lastIndex(of: "/").map { sessionID[sessionID.index(after: $0)...] } ?? sessionID[...]
+        let octets = sessionID.utf8
+        return octets.lastIndex(of: Octet.slash).map { sessionID[octets.index(after: $0)...] } ?? sessionID[...]
     }
 
     /// Whether two URIs name the same thing (RFC 4975 section 6.1).
