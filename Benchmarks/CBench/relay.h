@@ -53,7 +53,7 @@ struct cbench_relay {
     char domain[128], user[64], password[64], nonce[17], error[512];
     int poll, listener;
     uint16_t backend_port, port;
-    bool failed, stalled, binds;
+    bool failed, stalled, binds, reconnects;
     gnutls_certificate_credentials_t credentials;
     relay_session *sessions;
     relay_end **dirty;

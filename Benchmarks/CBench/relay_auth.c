@@ -51,15 +51,21 @@ static bool parameter(slice header, const char *name, char *out, size_t size) {
     return false;
 }
 
-/// AUTH to the relay itself (RFC 4976 section 5.1).
+/// The To-Path: the relay itself, or the session that is refreshed (RFC 4976 section 5.1).
+static void put_target(const cbench_relay *relay, const relay_session *session, char *out, size_t size) {
+    if (*session->use_path && !relay->reconnects) snprintf(out, size, "%s", session->use_path);
+    else snprintf(out, size, "%s://%s:%u;tcp", relay->options.tls ? "msrps" : "msrp", relay->domain, relay->port);
+}
+
 static bool send_auth(cbench_relay *relay, relay_session *session, const char *authorization) {
     char *start = buffer_reserve(&session->client.link.output, frame_size);
     if (!start) return relay_fail(relay, "no memory");
     const char *attempt = *authorization ? "b" : "a";
+    char target[longest_path];
+    put_target(relay, session, target, sizeof target);
     int count = snprintf(
-        start, frame_size, "MSRP auth%s%08x AUTH\r\nTo-Path: %s://%s:%u;tcp\r\nFrom-Path: %s\r\n%s-------auth%s%08x$\r\n",
-        attempt, session->index, relay->options.tls ? "msrps" : "msrp", relay->domain, relay->port,
-        session->client_uri, authorization, attempt, session->index);
+        start, frame_size, "MSRP auth%s%08x AUTH\r\nTo-Path: %s\r\nFrom-Path: %s\r\n%s-------auth%s%08x$\r\n",
+        attempt, session->index, target, session->client_uri, authorization, attempt, session->index);
     if (count < 0 || count >= frame_size) return relay_fail(relay, "an AUTH is too long");
     session->client.link.output.end += (size_t)count;
     relay_mark_dirty(relay, &session->client);
@@ -80,8 +86,8 @@ static bool prove(cbench_relay *relay, relay_session *session, const wire_messag
         || !parameter(header, "nonce", nonce, sizeof nonce))
         return relay_fail(relay, "session %u's client was not challenged", session->index);
     if (parameter(header, "opaque", opaque, sizeof opaque)) snprintf(shown, sizeof shown, ", opaque=\"%s\"", opaque);
-    char uri[256];
-    snprintf(uri, sizeof uri, "%s://%s:%u;tcp", relay->options.tls ? "msrps" : "msrp", relay->domain, relay->port);
+    char uri[longest_path];
+    put_target(relay, session, uri, sizeof uri);
     snprintf(cnonce, sizeof cnonce, "%08x%08x", session->index, (unsigned)relay->authentications);
     bool made = md5(secret, "%s:%s:%s", relay->user, realm, relay->password) && md5(method, "AUTH:%s", uri)
         && md5(response, "%s:%s:00000001:%s:auth:%s", secret, nonce, cnonce, method);

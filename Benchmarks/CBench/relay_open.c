@@ -77,10 +77,10 @@ void relay_session_advanced(cbench_relay *relay, relay_session *session) {
     if (session->state == BOUND_PEER) {
         relay->opened++;
     } else if (relay->authentications) {
-        link_close(&session->client.link);
-        session->state = CLOSED;
-        if (++relay->authenticated + relay->options.sessions <= relay->authentications)
-            begin(relay, session);
+        bool again = ++relay->authenticated + relay->options.sessions <= relay->authentications;
+        if (relay->reconnects) link_close(&session->client.link);
+        if (again && relay->reconnects) begin(relay, session);
+        else if (again) relay_ask(relay, session);
     } else if (relay->binds) {
         relay_bind(relay, session);
     } else {
@@ -105,11 +105,12 @@ double cbench_relay_open(cbench_relay *relay, uint16_t port, unsigned concurrenc
     return relay->failed ? -1 : now_seconds() - started;
 }
 
-double cbench_relay_authenticate(cbench_relay *relay, uint16_t port, uint64_t count) {
+double cbench_relay_authenticate(cbench_relay *relay, uint16_t port, uint64_t count, bool reconnects) {
     double started = now_seconds(), since = started;
     uint64_t seen = relay->progress;
     relay->port = port;
     relay->authentications = count;
+    relay->reconnects = reconnects;
     relay->authenticated = 0;
     for (unsigned i = 0; i < relay->options.sessions && i < count; i++)
         if (!begin(relay, &relay->sessions[i])) return -1;

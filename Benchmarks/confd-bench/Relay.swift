@@ -89,7 +89,7 @@ struct Relay: ParsableCommand {
         return switch group {
         case .messages: "Texts of 100 octets, 10 sessions (CPU: server, per message; \(rounds))"
         case .files: "Files (CPU: server, per MB; \(rounds))"
-        case .auth: "AUTH: connection, 401, 200, end (CPU: server, per AUTH; \(rounds))"
+        case .auth: "AUTH with digest (CPU: server, per AUTH; \(rounds))"
         case .idle: "Resident memory of idle sessions (\(rounds))"
         case .stall: "Growth while the client reads nothing (\(rounds))"
         }

@@ -35,7 +35,7 @@ struct RelayBounds {
 
 extension RelayCase {
     static func all(_ bounds: RelayBounds) -> [RelayCase] {
-        messages + files(bounds) + [auth(tls: false), auth(tls: true)] + idle + stalls
+        messages + files(bounds) + [auth, refresh, authOverTLS] + idle + stalls
     }
 
     private static let everybody: [RelayServer] = [.confd, .kamailio, .haproxy, .splice, .copy, .direct]
@@ -126,18 +126,23 @@ extension RelayCase {
 
     // MARK: AUTH
 
-    private static func auth(tls: Bool) -> RelayCase {
-        RelayCase(
-            name: tls ? "AUTH, TLS" : "AUTH", group: .auth, servers: tls ? [.confd] : [.confd, .kamailio], tls: tls
-        ) { server, bounds in
+    private static var auth: RelayCase { auth("connection, 401, 200, end", tls: false, reconnects: true) }
+    private static var refresh: RelayCase { auth("401, 200 (refresh)", tls: false, reconnects: false) }
+    private static var authOverTLS: RelayCase { auth("connection, 401, 200, end, TLS", tls: true, reconnects: true) }
+
+    private static func auth(_ name: String, tls: Bool, reconnects: Bool) -> RelayCase {
+        RelayCase(name: name, group: .auth, servers: tls ? [.confd] : [.confd, .kamailio], tls: tls) { server, bounds in
             let count = tls ? bounds.authentications / 4 : bounds.authentications
             let (process, port) = try server.start(confd: bounds.confd, backend: 0, tls: tls)
             defer { process?.stop() }
             guard let process else { return RelaySample() }
-            _ = try RelayGroup(sessions: 16, authenticates: true, tls: tls).authenticate(port: port, count: 500)
-            let group = try RelayGroup(sessions: 16, authenticates: true, tls: tls)
+            func authenticate(_ count: Int) throws -> Double {
+                try RelayGroup(sessions: 16, authenticates: true, tls: tls)
+                    .authenticate(port: port, count: count, reconnects: reconnects)
+            }
+            _ = try authenticate(500)
             let before = try process.cpuMicroseconds()
-            let seconds = try group.authenticate(port: port, count: count)
+            let seconds = try authenticate(count)
             let spent = try process.cpuMicroseconds() - before
             return RelaySample(rate: Double(count) / seconds, cost: spent / Double(count))
         }

@@ -46,9 +46,9 @@ struct RelayGroup: ~Copyable {
         guard cbench_relay_open(relay, port, UInt32(concurrency), binds) >= 0 else { throw failure("opening") }
     }
 
-    /// Seconds that so many authentications took.
-    func authenticate(port: UInt16, count: Int) throws -> Double {
-        let seconds = cbench_relay_authenticate(relay, port, UInt64(count))
+    /// Seconds that so many authentications took, each over a connection of its own or all over the first.
+    func authenticate(port: UInt16, count: Int, reconnects: Bool) throws -> Double {
+        let seconds = cbench_relay_authenticate(relay, port, UInt64(count), reconnects)
         guard seconds >= 0 else { throw failure("authenticating") }
         return seconds
     }

@@ -72,8 +72,9 @@ uint16_t cbench_relay_backend_port(const cbench_relay *relay);
 /// too. Seconds taken, or -1.
 double cbench_relay_open(cbench_relay *relay, uint16_t port, unsigned concurrency, bool binds);
 
-/// Connects, authenticates (401, 200) and closes `count` times, all sessions of the group at a time. Seconds, or -1.
-double cbench_relay_authenticate(cbench_relay *relay, uint16_t port, uint64_t count);
+/// Authenticates (401, 200) `count` times, all sessions of the group at a time: each time over a connection of its own,
+/// or all over the first one, which refreshes the session. Seconds, or -1.
+double cbench_relay_authenticate(cbench_relay *relay, uint16_t port, uint64_t count, bool reconnects);
 
 /// Every octet that a client gets is compared with what the peer sent, and must be the next one; every 200 and REPORT
 /// must belong to a SEND. `start` sets the plan, `run` goes on until it is complete or, if not negative, for
