@@ -10,7 +10,7 @@ extension Side {
     /// Never answered, whatever is wrong with it (RFC 4975 section 7.1.2).
     func takeReport(_ head: Head) {
         guard head.defect == nil, other.leg != nil,
-            paths.judge(head, session: session.id, other: other.paths.from) == .accepted,
+            paths.judgeReport(head, session: session.id, other: other.paths.from) == .accepted,
             session.mayPassOn(from: self)
         else { return }
         self.head = head
@@ -95,7 +95,7 @@ extension Side {
             return
         }
         let id = body.readableBytes > 0 ? session.id(avoiding: body) : relay.ids.next()
-        if head.method != .report { other.requests.append(id, head, now: .now()) }
+        if head.method != .report { other.requests.append(id, head, now: .now(), within: session.answerTime) }
         leg.writeWhole {
             Frame.writeForwarded(head, split, id: TransactionID(id), way: way, body: body, continuation, into: &$0)
         }

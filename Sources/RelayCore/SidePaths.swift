@@ -45,6 +45,16 @@ struct SidePaths {
         return verdict
     }
 
+    /// The same for a REPORT. Relays on the way make them too (RFC 4976 section 6.4.1), and their From-Path ends there.
+    mutating func judgeReport(_ head: Head, session: SessionID, other: ByteBuffer) -> Verdict {
+        let verdict = judge(head, session: session, other: other)
+        guard verdict == .refused(.noSuchSession), let sender = head.fromPath,
+            let way = from.withUnsafeReadableBytes({ Path($0) }), sender.uris.count < way.uris.count,
+            zip(sender.uris, way.uris).allSatisfy({ $0.isEquivalent(to: $1) })
+        else { return verdict }
+        return Self.compare(head, session: session, from: ByteBuffer(), to: to, other: other)
+    }
+
     /// The same without taking it as the way from now on (AUTH, whose way ends at a relay).
     func judgeOnce(_ head: Head, session: SessionID) -> Verdict {
         Self.compare(head, session: session, from: from, to: ByteBuffer(), other: ByteBuffer())

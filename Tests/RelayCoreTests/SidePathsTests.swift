@@ -53,6 +53,29 @@ import Testing
         #expect(try judge(&paths, to: "msrp://h:1/s1;tcp \(peer)", from: "msrp://10.0.0.1:9/alice;tcp") == .accepted)
     }
 
+    @Test("RFC 4976 6.4.1: a REPORT may come from a relay on the way, and changes no path")
+    func reportsOfRelays() throws {
+        let to = "msrp://h:1/s1;tcp \(peer)"
+        let way = "msrps://r:1/a;tcp msrps://s:1/b;tcp msrp://10.0.0.1:9/alice;tcp"
+        var paths = SidePaths(from: ByteBuffer(string: way))
+        #expect(try judge(&paths, to: to, from: way) == .accepted)
+        for from in ["msrps://r:1/a;tcp", "msrps://r:1/a;tcp msrps://s:1/b;tcp", way] {
+            #expect(
+                paths.judgeReport(try head(to: to, from: from), session: session, other: ByteBuffer()) == .accepted)
+        }
+        for from in ["msrps://s:1/b;tcp", "msrp://10.0.0.1:9/alice;tcp", "\(way) msrp://x/y;tcp"] {
+            #expect(
+                paths.judgeReport(try head(to: to, from: from), session: session, other: ByteBuffer())
+                    == .refused(.noSuchSession))
+        }
+        #expect(
+            paths.judgeReport(
+                try head(to: "msrp://h:1/s1;tcp msrp://other/x;tcp", from: "msrps://r:1/a;tcp"), session: session,
+                other: ByteBuffer()) == .refused(.noSuchSession))
+        #expect(try judge(&paths, to: to, from: way) == .accepted)
+        #expect(try judge(&paths, to: to, from: "msrps://r:1/a;tcp") == .refused(.noSuchSession))
+    }
+
     @Test("our URI is known by its session-id alone, whatever host stands before it")
     func sessionMatching() throws {
         var paths = SidePaths(from: client)
