@@ -237,6 +237,54 @@ extension SystemTests {
             #expect(result.errors.contains("its columns are name, realm, pw"))
         }
 
+        @Test("while the database is locked, sessions go on, and an AUTH is told to try again later")
+        func lockedTable() throws {
+            guard let sqlite = Tool.path("sqlite3") else { return print("skipped: sqlite3 is not installed") }
+            let folder = try TemporaryFolder()
+            let path = "\(folder.path)/sip.sqlite"
+            let password = RelayProcess.password(of: "alice")
+            let created = try Tool.run(
+                sqlite,
+                [
+                    path,
+                    "CREATE TABLE subscriber (username, domain, password); "
+                        + "INSERT INTO subscriber VALUES ('alice', 'example.com', '\(password)');",
+                ])
+            #expect(created.exit == .exited(0))
+            let relay = try RelayProcess([
+                "Relay": ["backend": "database"], "Database": ["uri": "sqlite://\(path)", "cache_time": "0 s"],
+            ])
+            let (client, outsider) = try relay.pair()
+
+            let locker = try ChildProcess(sqlite, [path], folder: folder.path, name: "locker", hasInput: true)
+            try locker.write("BEGIN EXCLUSIVE;\n.print locked\n")
+            _ = try locker.line(startingWith: "locked", within: 20)
+            let waiting = try RawRelayClient(to: relay.address)
+            let target = waiting.relayURI(RelayProcess.domain)
+            let id = try waiting.post("AUTH", to: target)
+            for turn in 0..<100 {
+                #expect(try outsider.say("turn \(turn)", within: 1) == 200)
+                #expect(try client.hears(within: 1) == "turn \(turn)")
+            }
+            // What is offered can't be learned just now; MD5 is what everybody has.
+            let challenge = try waiting.response(to: id)
+            #expect(challenge.status == 401)
+            let answer = waiting.digestAnswer(
+                to: try waiting.challenge(in: challenge), as: "alice", password: password, target: target)
+            #expect(try waiting.auth(target, authorization: answer.header).status == 408)
+
+            locker.closeInput()
+            _ = try locker.waitForExit(within: 10)
+            let deadline = Deadline.after(seconds: 10)
+            var status = 0
+            while status != 200, !deadline.passed {
+                let next = try RawRelayClient(to: relay.address)
+                status = try next.authenticate(as: "alice", password: password).status
+            }
+            #expect(status == 200)
+            #expect(relay.log.split(separator: "\n").filter { $0.contains("accounts can't be looked up") }.count == 1)
+        }
+
         @Test("MySQL and PostgreSQL stop the start with line and ways on", arguments: ["mysql", "postgres"])
         func servers(kind: String) throws {
             let folder = try TemporaryFolder()
