@@ -14,6 +14,11 @@ struct Confd: AsyncParsableCommand {
               confd serve                        rooms on 127.0.0.1, made on demand
               confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
               confd probe sip:lobby@127.0.0.1    is somebody there, and what can it do?
+
+            Files go through the relay between two ends that can't reach each other:
+
+              confd relay-receive --as bob@example.com         prints the path to send to
+              confd send-file photo.jpeg 'msrps://...'         sends to it, or goes on with what is there
             """,
         version: version,
         subcommands: [

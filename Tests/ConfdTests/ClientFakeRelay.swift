@@ -104,3 +104,10 @@ extension RelayReceiver.News {
     }
     var interruptedAt: UInt64? { if case .interrupted(_, _, let length, _) = self { length } else { nil } }
 }
+
+extension MSRPFrame {
+    /// Start line and header fields as they came.
+    var headLines: [String] {
+        String(decoding: rawHead, as: UTF8.self).split(separator: "\r\n").map(String.init)
+    }
+}

@@ -15,7 +15,7 @@ struct ClientFileTests {
             ("photo.jpeg", "photo.jpeg"), ("/etc/passwd", "passwd"), ("../../.ssh/authorized_keys", "authorized_keys"),
             ("..\\..\\boot.ini", "boot.ini"), (".bashrc", "bashrc"), ("...", "received-file"), ("", "received-file"),
             ("-rf", "rf"), ("a\u{0}b\r\nc", "abc"), ("invoice\u{202E}gpj.exe", "invoicegpj.exe"), ("a/", "a"),
-            ("CON: x?", "CON_ x_"), (" x. ", "x"), ("übung.txt", "übung.txt"),
+            ("CON: x?", "CON_ x_"), ("a.part", "a.part_"), (" x. ", "x"), ("übung.txt", "übung.txt"),
         ])
     func sanitising(_ name: String, _ expected: String) {
         #expect(FileName.sanitised(name) == expected)

@@ -20,6 +20,8 @@ package enum FileName {
         while let first = result.first, first == "." || first == "-" || first.isWhitespace { result.removeFirst() }
         while let last = result.last, last == "." || last.isWhitespace { result.removeLast() }
         guard !result.isEmpty else { return unnamed }
+        // Those are our own, for files that are not complete.
+        if result.lowercased().hasSuffix(".part") { result += "_" }
         if result.utf8.count > longest {
             let (stem, suffix) = parts(of: result)
             let kept = suffix.utf8.count <= 20 ? suffix : ""

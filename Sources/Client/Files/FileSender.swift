@@ -288,6 +288,7 @@ final class FileSender: LinkUser {
             phase = .over
             link.close()
             emit(.arrived(sha256: file.sha256, resumedAt: sending.offset))
+        case .failed(.timeout), .failed(.noSuchSession): finish(.lost("the receiver is gone"))
         case .failed(let status): finish(.denied(Self.refusal(of: status)))
         case .silent: finish(.lost("no answer for \(FileSending.patience.nanoseconds / 1_000_000_000) s"))
         case .unconfirmed:

@@ -30,6 +30,7 @@ package actor RelayReceiver {
 
     private enum Happening: Sendable {
         case session(FileReceiver.Event)
+        case timeToRetry
         case interrupted
     }
 
@@ -79,61 +80,76 @@ package actor RelayReceiver {
     }
 
     private func receiveAll(over transport: TransportHandle) async throws(ClientError) -> Outcome {
+        var iterator = happenings.makeAsyncIterator()
+        var session = try await open(over: transport)
         var stored = 0
         var failures = 0
         var hasStood = false
-        var iterator = happenings.makeAsyncIterator()
-        while stored < count {
-            let relays = try await RelayWay.find(options, locator: locator)
-            let session = await open(relays, over: transport)
-            var isOpen = true
-            var wasReady = false
-            while isOpen, let happening = await iterator.next(isolation: self) {
-                switch happening {
-                case .interrupted:
-                    let part = await transport.perform { _ in session.value.stop() }
-                    if let part { tell("stopped", part) }
-                    return .stopped
-                case .session(.ready(let path)):
-                    (hasStood, wasReady) = (true, true)
-                    show(.ready(path: path))
-                case .session(.began(let name, let total, let offset)):
-                    failures = 0
-                    show(.began(name: name, total: total, offset: offset))
-                case .session(.progress(let length)):
-                    show(.progress(length))
-                case .session(.stored(let path, let size, let offset, let sha256)):
-                    stored += 1
-                    failures = 0
-                    show(.stored(path: path, size: size, resumedAt: offset, sha256: sha256))
-                case .session(.ended(let error, let part)):
-                    isOpen = false
-                    if let part {
-                        tell(error.description, part)
-                    } else if stored < count {
-                        guard hasStood, case .lost = error, failures < Self.mostFailures else { throw error }
-                        if !wasReady || failures > 0 { await pause(failures) }
-                        failures += 1
-                        show(.retrying(reason: error.description))
-                    }
+        while let happening = await iterator.next(isolation: self) {
+            switch happening {
+            case .interrupted:
+                let receiver = session
+                if let part = await transport.perform({ _ in receiver.value.stop() }) { tell("stopped", part) }
+                return .stopped
+            case .timeToRetry:
+                do throws(ClientError) {
+                    session = try await open(over: transport)
+                } catch {
+                    failures += 1
+                    try retry(after: error, failures)
+                }
+            case .session(.ready(let path)):
+                hasStood = true
+                show(.ready(path: path))
+            case .session(.began(let name, let total, let offset)):
+                failures = 0
+                show(.began(name: name, total: total, offset: offset))
+            case .session(.progress(let length)):
+                show(.progress(length))
+            case .session(.stored(let path, let size, let offset, let sha256)):
+                stored += 1
+                failures = 0
+                show(.stored(path: path, size: size, resumedAt: offset, sha256: sha256))
+            case .session(.ended(let error, let part)):
+                if stored == count { return .complete }
+                if let part {
+                    tell(error.description, part)
+                    session = try await open(over: transport)
+                } else {
+                    guard hasStood else { throw error }
+                    failures += 1
+                    try retry(after: error, failures)
                 }
             }
         }
-        return .complete
+        return .stopped
+    }
+
+    /// Asks for another session: at once, and after 1, 2, 4, ... 32 seconds while that fails.
+    private func retry(after error: ClientError, _ failures: Int) throws(ClientError) {
+        switch error {
+        case .lost, .noAnswer: break
+        case .usage, .refused, .unusableAnswer, .denied: throw error
+        }
+        guard failures <= Self.mostFailures else { throw error }
+        show(.retrying(reason: error.description))
+        guard failures > 1 else {
+            happened.yield(.timeToRetry)
+            return
+        }
+        let happened = happened
+        Task {
+            try? await Task.sleep(for: .seconds(1 << min(failures - 2, 5)))
+            happened.yield(.timeToRetry)
+        }
     }
 
     private func tell(_ reason: String, _ part: FileReceiver.Event.Part) {
         show(.interrupted(reason: reason, part: part.path, length: part.length, total: part.total))
     }
 
-    /// 1, 2, 4, ... 32 seconds.
-    private func pause(_ failures: Int) async {
-        try? await Task.sleep(for: .seconds(1 << min(failures, 5)))
-    }
-
-    private func open(
-        _ relays: [SessionLink.Relay], over transport: TransportHandle
-    ) async -> NIOLoopBound<FileReceiver> {
+    private func open(over transport: TransportHandle) async throws(ClientError) -> NIOLoopBound<FileReceiver> {
+        let relays = try await RelayWay.find(options, locator: locator)
         let (options, folder, largest, happened) = (options, folder, largest, happened)
         return await transport.perform { transport in
             let link = SessionLink(transport: transport, way: .relays(relays, options))
