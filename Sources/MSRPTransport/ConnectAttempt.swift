@@ -97,7 +97,7 @@ final class ConnectAttempt {
             .connectTimeout(transport.limits.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: TransportLoop.receiveAllocator)
+            .channelOption(.recvAllocator, value: transport.receiveAllocator)
             .channelOption(.autoRead, value: false)
             .connect(to: address)
             .whenComplete { result in

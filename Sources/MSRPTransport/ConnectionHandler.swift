@@ -42,7 +42,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        connection.received(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        connection.received(bytes)
+        if !connection.isTLS { connection.transport.receiveBuffers.giveBack(bytes) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

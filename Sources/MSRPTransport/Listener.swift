@@ -123,9 +123,6 @@ enum Listener {
 }
 
 extension TransportLoop {
-    /// Starts small, so that an idle connection holds little, and grows with what is read.
-    static let receiveAllocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 1024, maximum: 262_144)
-
     func adopt(listeners channels: [any Channel]) {
         listenerChannels.append(contentsOf: channels)
         listeners.append(contentsOf: channels.compactMap(\.localAddress))
@@ -161,7 +158,7 @@ extension TransportLoop {
     func setOptions(_ channel: any Channel) {
         let options = channel.syncOptions
         try? options?.setOption(.maxMessagesPerRead, value: 1)
-        try? options?.setOption(.recvAllocator, value: Self.receiveAllocator)
+        try? options?.setOption(.recvAllocator, value: receiveAllocator)
     }
 
     func setUserTimeout(_ channel: any Channel) {

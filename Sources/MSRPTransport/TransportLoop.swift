@@ -34,6 +34,9 @@ package final class TransportLoop {
     package private(set) var clientTLS: TLSContext?
     package private(set) var verifiesPeers: Bool
     let tlsScratch = TLSScratch()
+    let receiveBuffers = ReceiveBuffers()
+    /// For every channel of this loop.
+    let receiveAllocator: ReceiveAllocator
     package private(set) lazy var connector = Connector(transport: self)
 
     var listenerChannels: [any Channel] = []
@@ -62,6 +65,9 @@ package final class TransportLoop {
         sessions = SessionTable(limit: configuration.limits.sessions)
         scheduler = OutboundScheduler(eventLoop: eventLoop)
         self.logger = logger
+        receiveAllocator = ReceiveAllocator(NIOLoopBound(receiveBuffers, eventLoop: eventLoop))
+        // TLS takes apart what was read before anybody else sees it.
+        tlsScratch.takeBack = { [receiveBuffers] in receiveBuffers.giveBack($0) }
     }
 
     // MARK: Settings

@@ -168,6 +168,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case .closing, .closed:
             break
         }
+        scratch?.takeBack?(ciphertext)
     }
 
     private func decrypt(_ context: ChannelHandlerContext) {

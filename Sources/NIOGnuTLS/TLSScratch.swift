@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Buffers that the TLS connections of one event loop use in turn, so that an idle one keeps none.
 ///
@@ -13,6 +13,9 @@ package final class TLSScratch {
     private var ciphertext = ByteBuffer()
     /// Gathers small writes to a record.
     private var record = ByteBuffer()
+
+    /// Gets what the channel delivered when it has been decrypted, for whoever made the buffer.
+    package var takeBack: ((ByteBuffer) -> Void)?
 
     package init() {}
 
