@@ -67,11 +67,11 @@ struct HopState {
     }
 
     /// The last octet of the chunk that began last has been sent.
-    mutating func ended(_ id: UInt64, size: UInt64, now: NIODeadline) {
+    mutating func ended(_ id: UInt64, size: UInt64, now: NIODeadline, within time: TimeAmount = Self.answerTime) {
         guard count > 0 else { return }
         let last = (front &+ count &- 1) & (entries.count &- 1)
         guard entries[last].id == id else { return }
-        entries[last].deadline = now + Self.answerTime
+        entries[last].deadline = now + time
         entries[last].size = size
     }
 

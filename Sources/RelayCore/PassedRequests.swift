@@ -22,10 +22,10 @@ struct PassedRequests {
     var count: Int { entries.count }
     var isFull: Bool { entries.count >= Self.most }
 
-    mutating func append(_ id: UInt64, _ head: Head, now: NIODeadline) {
+    mutating func append(_ id: UInt64, _ head: Head, now: NIODeadline, within time: TimeAmount = Self.answerTime) {
         entries.append(
             Entry(
-                id: id, head: head, deadline: now + Self.answerTime,
+                id: id, head: head, deadline: now + time,
                 hasCredentials: head.method == .auth && head.has("Authorization")))
     }
 

@@ -7,8 +7,13 @@ import NIOGnuTLS
 /// The configuration that sessions are opened under, shared by those of one time.
 final class RelayTerms: Sendable {
     let configuration: RelayConfiguration
+    /// Its `answerTime`, as the event loop counts.
+    let answerTime: TimeAmount
 
-    init(_ configuration: RelayConfiguration) { self.configuration = configuration }
+    init(_ configuration: RelayConfiguration) {
+        self.configuration = configuration
+        answerTime = TimeAmount(configuration.answerTime)
+    }
 }
 
 /// The relay on one event loop: its sessions, what they share, and what happens every tick.

@@ -27,6 +27,8 @@ package struct RelayConfiguration: Sendable, Equatable {
     package var peers: [RelayPeer] = []
     /// Where a client may have us connect to; nil: as for all MSRP.
     package var egress: EgressPolicy?
+    /// How long the next hop has to answer a request (RFC 4976 section 6.4.1).
+    package var answerTime: Duration = .seconds(30)
     /// Octets that may wait for one side before reading from the other stops.
     package var windowBytes = 256 * 1024
     /// Octets a second and direction that a session or an account may pass; nil: no limit.

@@ -7,7 +7,10 @@ extension Settings.Relay {
     /// In the relay's own words.
     /// - Parameters:
     ///   - listener: the actual address of the relay's listener.
-    func configuration(_ certificates: Certificates, listener: HostPort?) -> RelayConfiguration {
+    ///   - answerTime: `[MSRP] transaction_timeout`
+    func configuration(
+        _ certificates: Certificates, listener: HostPort?, answerTime: Duration
+    ) -> RelayConfiguration {
         var configuration = RelayConfiguration(
             hostname: hostname ?? Self.name(certificates.relay) ?? listener?.host ?? "127.0.0.1",
             port: listener?.port ?? port)
@@ -23,6 +26,7 @@ extension Settings.Relay {
         configuration.maximumSessionTime = maximumSessionTime
         configuration.peers = peers.map { RelayPeer(host: $0.host, port: $0.port) }
         configuration.egress = egress.policy ?? (HostNames.arePrivate ? .any : nil)
+        configuration.answerTime = answerTime
         configuration.windowBytes = window
         configuration.sessionRate = sessionRate
         configuration.accountRate = accountRate

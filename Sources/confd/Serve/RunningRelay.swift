@@ -16,7 +16,8 @@ struct RunningRelay: Sendable {
         _ accounts: Accounts?
     ) async throws(StartError) -> RunningRelay? {
         guard let relay = settings.relay, let accounts else { return nil }
-        let configuration = relay.configuration(certificates, listener: listeners.first.map { HostPort($0) })
+        let configuration = relay.configuration(
+            certificates, listener: listeners.first.map { HostPort($0) }, answerTime: settings.msrp.transactionTimeout)
         let logger = Logger(label: "relay")
         if certificates.relayIsGenerated, !certificates.relay.isFor(configuration.hostname) {
             logger.warning(

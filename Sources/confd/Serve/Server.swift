@@ -120,7 +120,10 @@ actor Server {
         _ loaded: SettingsFile.Loaded
     ) async {
         let address = listeners.relay.first.map { HostPort($0) }
-        if let accounts, let configuration = next.relay?.configuration(nextCertificates, listener: address) {
+        if let accounts,
+            let configuration = next.relay?.configuration(
+                nextCertificates, listener: address, answerTime: next.msrp.transactionTimeout)
+        {
             if let running = relay {
                 await running.handle.reconfigure(configuration, accounts: accounts.store, peerTLS: peerTLS)
                 relay = RunningRelay(handle: running.handle, configuration: configuration, accounts: accounts)

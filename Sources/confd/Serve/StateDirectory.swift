@@ -21,8 +21,10 @@ enum StateDirectory {
         return path
     }
 
+    /// The system's for root and for the user that it was made for, so that commands run by hand find it too.
     static var standard: String {
-        if geteuid() == 0 { return "/var/lib/confd" }
+        let system = "/var/lib/confd"
+        if geteuid() == 0 || access(system, W_OK | X_OK) == 0 { return system }
         let home = getenv("HOME").map { String(cString: $0) } ?? "."
         return "\(home)/.local/state/confd"
     }

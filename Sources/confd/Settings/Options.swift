@@ -153,7 +153,7 @@ enum Options {
         static let transactionTimeout = Option<Duration>(
             "MSRP", "transaction_timeout", default: .seconds(30), "30 s",
             read: Values.duration(.seconds(1) ... .seconds(300)),
-            "A SEND not answered within this is a lost connection (RFC 4975 says 30 s).")
+            "A SEND not answered within this is a lost connection; through the relay: REPORT 408 (RFC 4975 says 30 s).")
         static let connectTimeout = Option<Duration>(
             "MSRP", "connect_timeout", default: .seconds(10), "10 s",
             read: Values.duration(.seconds(1) ... .seconds(120)),
@@ -195,7 +195,8 @@ enum Options {
             "Conference", "adhoc_rooms", default: true, "Yes", read: Values.boolean,
             "Whether a call to a room that doesn't exist makes it. No: only the [Room ...] sections exist.")
         static let stateDirectory = Option<String?>(
-            "Conference", "state_directory", default: nil, "(/var/lib/confd for root, else ~/.local/state/confd)",
+            "Conference", "state_directory", default: nil,
+            "(/var/lib/confd for root and whoever may write there, else ~/.local/state/confd)",
             example: "/var/lib/confd", read: Values.folder,
             "Folder for the database, the generated certificate and the spool; made when missing.")
         static let maxRooms = Option<Int>(
