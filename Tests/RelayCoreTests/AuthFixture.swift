@@ -42,12 +42,13 @@ struct AuthFixture {
         configuration.allowsPlainAuth = true
         configuration.logsFailedAuth = true
         change(&configuration)
-        let (rules, log, quiet) = (configuration, log, logger)
+        let (rules, log, quiet, start) = (configuration, log, logger, NIODeadline.now())
         (desk, opener) = await transport.perform { loop in
             let opener = OpeningRelay(configuration: rules, log: log)
             let desk = AuthDesk(
                 transport: loop, opener: opener, accounts: accounts, logger: quiet,
-                clock: { .now() + .nanoseconds(log.passed) }, source: source)
+                // It stands still: a slow machine is not to forgive failures, or to outdate challenges.
+                clock: { start + .nanoseconds(log.passed) }, source: source)
             desk.throttlesLoopback = throttlesLoopback
             opener.refresher = desk
             loop.authOwner = desk

@@ -285,9 +285,9 @@ struct AuthWireTests {
             #expect(try await fixture.connect().authenticate(password: "x").status == 403)
         }
         let client = try fixture.connect()
-        #expect(try await client.auth().status == 403)
+        #expect(try await client.auth().status == 408)
         #expect(try await client.rest() == "")
-        #expect(fixture.log.lines.last == "AUTH refused reason=too many failures from this address status=403")
+        #expect(fixture.log.lines.last == "AUTH refused reason=too many failures from this address status=408")
         fixture.log.pass(seconds: 2)
         #expect(try await fixture.connect().authenticate().status == 200)
         try await fixture.end()

@@ -65,4 +65,12 @@ enum AuthFailure: String, Equatable, Sendable {
     case storeUnavailable = "accounts cannot be looked up"
     case throttled = "too many failures from this address"
     case tableFull = "no room for another session"
+
+    /// Counts for the address, too, on whatever connections it comes.
+    var isGuess: Bool {
+        switch self {
+        case .wrongPassword, .unknownUser, .otherAccount, .otherScheme, .replayedNonce: true
+        default: false
+        }
+    }
 }

@@ -65,8 +65,8 @@ final class AuthDesk: SessionOwner, SessionRefresher {
     private var lastJob: UInt64 = 0
     private var offered = OfferedAlgorithms()
     private var throttle = FailureThrottle()
-    /// Like the other limits by address, failures are not counted for loopback.
-    var throttlesLoopback = false
+    /// For tests: whether failures are counted for loopback, too.
+    var throttlesLoopback = true
 
     /// - Parameters:
     ///   - clock: and `source`: for tests.
@@ -154,7 +154,8 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         scene.session = session?.account
         let now = clock()
         if let address = countedAddress(of: connection, scene), throttle.isBlocked(address, at: now.uptimeNanoseconds) {
-            let refusal = AuthRefusal(status: .forbidden, reason: .throttled, isFailure: false, closes: true)
+            // Others may share the address: this doesn't say that their password is wrong.
+            let refusal = AuthRefusal(status: .timeout, reason: .throttled, isFailure: false, closes: true)
             return refuse(refusal, head, request, scene, connection)
         }
         switch visit.machine.receive(request, in: scene, rules: rules, at: now.uptimeNanoseconds) {
@@ -291,7 +292,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         _ reason: AuthFailure, _ code: Int, _ request: AuthRequest?, _ scene: AuthMachine.Scene,
         _ connection: Connection, isFailure: Bool
     ) {
-        if isFailure, let address = countedAddress(of: connection, scene) {
+        if isFailure, reason.isGuess, let address = countedAddress(of: connection, scene) {
             throttle.failed(address, at: clock().uptimeNanoseconds)
         }
         let level: Logger.Level = opener.configuration.logsFailedAuth ? .warning : .debug
