@@ -64,6 +64,8 @@ final class RelaySession: SessionOwner, OpenedSession {
     }
 
     var windowBytes: Int { terms.configuration.windowBytes }
+    /// How long a next hop has to answer.
+    var answerTime: TimeAmount { terms.answerTime }
     var allowsOtherMethods: Bool { terms.configuration.allowsOtherMethods }
     var state: State { peer.leg != nil ? .bound : isConnecting ? .connecting : .unbound }
 
@@ -175,7 +177,7 @@ final class RelaySession: SessionOwner, OpenedSession {
         [farHop, farRelay].contains {
             guard let known = $0 else { return false }
             return known.host.lowercased() == hop.host.lowercased() && known.scheme == hop.scheme
-                && (known.port ?? Self.defaultPort) == (hop.port ?? Self.defaultPort)
+                && (hop.port == nil || hop.port == known.port ?? Self.defaultPort)
         }
     }
 
@@ -192,12 +194,14 @@ final class RelaySession: SessionOwner, OpenedSession {
     func reachRelay(_ head: Head) -> Status? {
         let configuration = terms.configuration
         guard let path = head.toPath, path.uris.count > 1 else { return .badRequest }
-        let hop = path.uris[1]
+        var hop = path.uris[1]
         if peer.leg != nil || isConnecting { return leadsToRelay && leads(to: hop) ? nil : .forbidden }
-        let isPeer = configuration.peers.contains {
-            $0.host.lowercased() == hop.host.lowercased() && ($0.port == nil || $0.port == hop.port ?? Self.defaultPort)
+        let known = configuration.peers.first {
+            $0.host.lowercased() == hop.host.lowercased() && ($0.port == nil || hop.port == nil || $0.port == hop.port)
         }
-        guard isPeer, hop.scheme == .msrps, let context = relay.peerTLS else { return .forbidden }
+        guard let known, hop.scheme == .msrps, let context = relay.peerTLS else { return .forbidden }
+        // AUTH alone may leave the port out (RFC 4976 section 8); the operator knows it.
+        hop.port = hop.port ?? known.port
         leadsToRelay = true
         connect(to: hop) { destination in
             var destination = destination

@@ -36,7 +36,8 @@ struct AuthChainTests {
                 var configuration = RelayConfiguration(hostname: "127.0.0.1", port: port)
                 configuration.defaultDomain = "example.com"
                 configuration.allowsPlainAuth = !isOuter
-                configuration.peers = [RelayPeer(host: isOuter ? "127.0.0.1" : "localhost", port: nil)]
+                configuration.peers = [RelayPeer(host: "127.0.0.1", port: nil)]
+                if !isOuter { configuration.peers = [RelayPeer(host: "localhost", port: Int(addresses[0].port))] }
                 transports.append(transport)
                 addresses.append(Support.SocketAddress(host: "127.0.0.1", port: UInt16(port)))
                 relays.append(
@@ -87,6 +88,17 @@ struct AuthChainTests {
         let refreshed = try client.authenticate(
             as: "alice", password: "1234", target: client.usePath[1], through: inner)
         #expect(refreshed.status == 200 && client.usePath.count == 2)
+        try await chain.end()
+    }
+
+    @Test("AUTH may leave the port out: the operator knows it (RFC 4976 section 8)")
+    func withoutPort() async throws {
+        let chain = try await Chain()
+        let client = try chain.client()
+        let answer = try client.authenticate(
+            as: "alice", password: "1234", target: "msrps://localhost;tcp", through: client.usePath)
+        #expect(answer.status == 200 && client.usePath.count == 2)
+        #expect(try client.auth("msrps://localhost:1;tcp", through: [client.usePath[0]]).status == 403)
         try await chain.end()
     }
 
