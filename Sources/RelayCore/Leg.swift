@@ -93,6 +93,8 @@ final class Leg: OutputArbiter {
     func forget(_ side: Side) {
         turns.removeAll { $0 === side }
         congested.removeAll { $0 === side }
+        // It may have had its turn while the end of its session was told: then its chunk has begun.
+        if writer === side { side.giveUpChunk() }
         if writer === side { ended() }
     }
 }

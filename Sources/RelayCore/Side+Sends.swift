@@ -98,10 +98,9 @@ extension Side {
             Frame.writeEndLine(id: TransactionID(id), continuation, into: &buffer)
         }
         register(id, head, fields, start: fields.range.start)
-        if fields.failureReport != .no { other.hop.ended(id, size: 0, now: .now()) }
+        if fields.failureReport != .no { other.hop.ended(id, size: 0, now: .now(), within: session.answerTime) }
         if fields.failureReport == .yes, !isAnswered { writeOK(head) }
         countMessage()
-        heedWindow(of: leg)
     }
 
     // MARK: With content
@@ -166,7 +165,9 @@ extension Side {
         guard let fields, let leg = other.leg else { return }
         let id = chunk.id
         leg.connection.withOutput { Frame.writeBodyEnd(id: id, continuation, into: &$0) }
-        if fields.failureReport != .no { other.hop.ended(id, size: chunk.size, now: .now()) }
+        if fields.failureReport != .no {
+            other.hop.ended(id, size: chunk.size, now: .now(), within: session.answerTime)
+        }
         chunk.close()
         leg.ended()
     }
@@ -191,7 +192,13 @@ extension Side {
         relay.counters.messages &+= 1
     }
 
-    /// More waits for the other side than may: reading from this one stops until that has gone.
+    /// What comes from this side makes output for both: answers for this one too, which it may not read.
+    func heedWindows() {
+        if let leg = other.leg { heedWindow(of: leg) }
+        if let leg { heedWindow(of: leg) }
+    }
+
+    /// More waits there than may: reading from this side stops until it has gone.
     private func heedWindow(of leg: Leg) {
         guard leg.connection.isCongested, leg.connection.queuedBytes > session.windowBytes else { return }
         hold(.window)

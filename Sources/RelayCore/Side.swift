@@ -146,6 +146,7 @@ final class Side {
         case .nothing, .settled, .pending: break
         }
         finish(.nothing)
+        heedWindows()
     }
 
     /// The rest of the message, or what comes next, is treated so.
@@ -256,6 +257,7 @@ final class Side {
     func detach() {
         held = []
         other.leg?.forget(self)
+        leg?.forget(self)
         leg?.forget(other)
         leg = nil
         finish(.settled)

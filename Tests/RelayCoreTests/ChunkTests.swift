@@ -170,4 +170,20 @@ import Testing
         #expect(try peer.nextWhole().body.count == 30_000)
         try await fixture.end()
     }
+
+    @Test("a sender that reads no answers is read no more once too many wait for it")
+    func unreadAnswers() async throws {
+        let fixture = try await RelayFixture(change: { $0.windowBytes = 16 * 1024 })
+        let client = try fixture.client()
+        // Keep-alives to the relay itself, which answers each.
+        let one = client.requestBytes("SEND", id: "abcd", to: client.usePath[0], fields: client.emptyFields)
+        let many = Array(repeating: one, count: 2000).flatMap { $0 }
+        var isStopped = false
+        for _ in 0..<100 where !isStopped {
+            do { try client.stream.send(many, within: 0.5) } catch { isStopped = true }
+        }
+        #expect(isStopped)
+        client.close()
+        try await fixture.end()
+    }
 }
