@@ -64,7 +64,7 @@ extension Connection {
             take(&buffer)
         }
         if isDraining {
-            if pausers.isEmpty { finishClosing() }
+            if pausers.isEmpty { finishClosing() } else { limitDraining() }
         } else {
             continueReading()
         }
@@ -251,7 +251,13 @@ extension Connection {
         // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It is
         // bounded by what the operating system keeps for a socket.
         isDraining = held != nil && !pausers.isEmpty && closing == nil && closeReason == nil
-        if !isDraining { finishClosing() }
+        if isDraining { limitDraining() } else { finishClosing() }
+    }
+
+    /// Who paused may never go on.
+    private func limitDraining() {
+        deadline = .now() + transport.limits.drainTimeout
+        transport.time(self)
     }
 
     private func finishClosing() {

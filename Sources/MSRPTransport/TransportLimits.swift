@@ -18,6 +18,9 @@ package struct TransportLimits: Sendable {
     /// operating system hands over at once all that it kept for a socket.
     package var drainedBytes = 256 * 1024 * 1024
 
+    /// They wait for so long after the last of them was taken.
+    package var drainTimeout: TimeAmount = .seconds(30)
+
     /// A connection that named no session by then is closed.
     package var unboundTimeout: TimeAmount = .seconds(30)
 

@@ -110,7 +110,7 @@ package final class TransportLoop {
     /// Looks at all deadlines; also what tests call instead of waiting.
     package func ticked(at now: NIODeadline) {
         for connection in Array(timedConnections.values) where connection.deadline <= now {
-            if connection.closing == nil { counters.unboundTimeouts &+= 1 }
+            if connection.closing == nil, !connection.isDraining { counters.unboundTimeouts &+= 1 }
             connection.close(.now, reason: .unboundTimeout)
         }
         for (session, owner) in sessions.expire(now: now) { owner.reservationExpired(session) }

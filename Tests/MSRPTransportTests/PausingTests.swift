@@ -146,6 +146,26 @@ struct PausingTests {
         try await fixture.end()
     }
 
+    @Test("what nobody takes is kept for 30 seconds after the peer has closed")
+    func closedAndPausedForGood() async throws {
+        let fixture = try await TransportFixture()
+        let (session, log) = await fixture.reserve { owner, part, connection in
+            if case .end = part { connection.pauseReading(by: owner) }
+        }
+        let stream = try fixture.connect()
+        try stream.send(send(session, "hello", id: "aaaa") + send(session, "hello", id: "bbbb"))
+        _ = try stream.expect(response(session, "200 OK", id: "aaaa"))
+        stream.close()
+        try await fixture.until { _ in log.owner?.value.connection?.isOpen == false }
+        await fixture.transport.perform { $0.ticked(at: .now() + .seconds(29)) }
+        #expect(await fixture.transport.counters().connections == 1)
+        await fixture.transport.perform { $0.ticked(at: .now() + .seconds(31)) }
+        #expect(await fixture.transport.counters().connections == 0)
+        #expect(await fixture.transport.counters().unboundTimeouts == 0)
+        #expect(log.events == ["bound", "body 5", "end SEND", "closed peerClosed"])
+        try await fixture.end()
+    }
+
     @Test("an owner that leaves a closed connection gets nothing more of what was sent over it")
     func leavingClosed() async throws {
         let fixture = try await TransportFixture()
