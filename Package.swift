@@ -75,7 +75,11 @@ var targets: [Target] = [
     .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "Support", grdb, logging]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
-    .testTarget(name: "ConfdTests", dependencies: ["confd", "Client", "SIP", "Store", "DigestAuth", "MSRP", "Support", nioCore, logging]),
+    .testTarget(
+        name: "ConfdTests",
+        dependencies: [
+            "confd", "Client", "SIP", "Store", "DigestAuth", "MSRP", "NIOGnuTLS", "Support", nioCore, logging,
+        ]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
 ]
 

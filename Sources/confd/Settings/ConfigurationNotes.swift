@@ -6,7 +6,12 @@ struct ConfigurationNotes {
 
     init(_ settings: Settings, _ source: SettingsSource) {
         self.source = source
-        guard let relay = settings.relay else { return }
+        guard let relay = settings.relay else {
+            for section in ["Database", "Memory"] where source.has(section) {
+                lines.append("note: [\(section)] is not used: there is no [Relay] section")
+            }
+            return
+        }
         if !settings.runsSIP {
             lines.append("note: no [SIP] section: the relay runs alone, without SIP ports and rooms")
         }
@@ -36,7 +41,10 @@ struct ConfigurationNotes {
         case .public:
             add(Options.Relay.egress, "public: the relay connects to peers on public addresses only, unlike msrprelay")
         case .sameSource:
-            add(Options.Relay.egress, "same-source: the relay can't connect out to peers; they have to connect to it")
+            add(
+                Options.Relay.egress,
+                "same-source: the relay connects only to peers at the address its client comes from; others have to connect "
+                    + "to it, unlike with msrprelay")
         default: break
         }
         add(
