@@ -1,4 +1,6 @@
+import DigestAuth
 import MSRP
+import MSRPTransport
 import NIOCore
 import Support
 import Testing
@@ -53,6 +55,36 @@ struct AuthSessionTests {
         let client = try RawRelayClient(to: fixture.address)
         #expect(try client.authenticate(as: "alice", password: "x").status == 403)
         #expect(await fixture.counters().authOutcomes == ["401": 2, "200": 1, "403": 1])
+        try await fixture.end()
+    }
+
+    @Test("after a reload the new accounts and bounds count, and sessions live on")
+    func reload() async throws {
+        let fixture = try await RelayFixture()
+        let client = try fixture.client()
+        var configuration = RelayConfiguration(hostname: "127.0.0.1", port: Int(fixture.address.port))
+        configuration.allowsPlainAuth = true
+        configuration.defaultDomain = "example.com"
+        configuration.defaultExpires = 120
+        await fixture.relay.reconfigure(configuration, accounts: MemoryAccounts(["alice@example.com": "new"]))
+        let other = try RawRelayClient(to: fixture.address)
+        #expect(try other.authenticate(as: "alice", password: "1234").status == 403)
+        #expect(try other.authenticate(as: "alice", password: "new")["Expires"] == "120")
+        let session = client.usePath[0]
+        #expect(try client.authenticate(as: "alice", password: "new", target: session).status == 200)
+        #expect(client.usePath == [session])
+        try await fixture.end()
+    }
+
+    @Test("when the session table is full, the answer doesn't blame the password")
+    func full() async throws {
+        let fixture = try await RelayFixture(adjust: { $0.limits.sessions = 1 })
+        let first = try fixture.client()
+        let second = try RawRelayClient(to: fixture.address)
+        #expect(try second.authenticate(as: "bob", password: "secret").status == 408)
+        first.close()
+        try await fixture.until("the first session ended") { $0.counters.sessions == 0 }
+        #expect(try second.authenticate(as: "bob", password: "secret").status == 200)
         try await fixture.end()
     }
 }
