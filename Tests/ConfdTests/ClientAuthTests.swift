@@ -120,6 +120,12 @@ struct ClientAuthTests {
     func refusals() throws {
         var exchange = try exchange()
         _ = exchange.begin()
+        guard case .denied(let early)? = failure(exchange.received(try response("403 Forbidden"))) else {
+            Issue.record("403")
+            return
+        }
+        #expect(early.contains("TLS"))
+        _ = exchange.received(try response("401 Unauthorized\n" + challenge("n1")))
         #expect(
             failure(exchange.received(try response("403 Forbidden")))
                 == .denied("the relay refused: wrong user name or password for alice@example.com"))

@@ -249,6 +249,15 @@ extension SystemTests {
             }
         }
 
+        @Test("AUTH without TLS is refused by a relay that is not under test, and the tool names the reason")
+        func plainAuth() throws {
+            let relay = try RelayProcess(["Relay": ["debug_notls": "No"]])
+            let transfer = try Transfer(size: 1)
+            let receiver = try transfer.receive(["--relay", "\(relay.address)", "--no-tls"])
+            #expect(try receiver.waitForExit(within: 20) == .exited(1))
+            #expect(receiver.standardError.contains("over TLS only"), "\(receiver.standardError)")
+        }
+
         @Test("a password file is read; without any password nothing is sent")
         func passwordFile() throws {
             let relay = try RelayProcess()

@@ -84,6 +84,11 @@ package struct AuthExchange: Sendable {
         case 401: return challenged(head)
         case 400 where sent != nil && form == .quoted: return retryBare()
         case 423: return outOfBounds(head)
+        case 403 where sent == nil:
+            return .failed(
+                .denied(
+                    "\(relay) refuses AUTH before it was given a password (403); most relays take it over TLS only, and not "
+                        + "from everybody"))
         case 403: return .failed(.denied(refusal("wrong user name or password for \(user)")))
         case 481: return .failed(.lost("\(relay) no longer knows our session"))
         case 501:
