@@ -14,6 +14,9 @@ struct ConfigurationNotes {
         }
         if !settings.runsSIP {
             lines.append("note: no [SIP] section: the relay runs alone, without SIP ports and rooms")
+            if source.isGiven(Options.MSRP.address), source.isGiven(Options.Relay.address) {
+                add(Options.MSRP.address, "not used: the relay is alone, and has an address of its own")
+            }
         }
         connections(settings, relay)
         authentication(settings, relay)
