@@ -64,16 +64,23 @@ package final class KamailioProcess: Sendable {
         loadmodule "tm.so"
         loadmodule "sl.so"
         loadmodule "msrp.so"
+        modparam("msrp", "cmap_size", 8)
         request_route { exit; }
         event_route[msrp:frame-in] {
             msrp_reply_flags("1");
-            # Two hops are this relay and the far end; nothing else is its business.
-            if (msrp_is_request()) {
-                if ($msrp(method) == "SEND") { msrp_reply("200", "OK"); }
-                msrp_relay();
-            } else if ($msrp(nexthops) > 0) {
-                msrp_relay();
+            if (!msrp_is_request()) {
+                if ($msrp(nexthops) > 0) { msrp_relay(); }
+                exit;
             }
+            if ($msrp(method) == "AUTH") {
+                # Whoever asks gets a session; who may is not what these tests are about.
+                msrp_cmap_save();
+                exit;
+            }
+            if ($msrp(method) == "SEND") { msrp_reply("200", "OK"); }
+            # The last hop is a client of ours: by the connection that it came with.
+            if ($msrp(nexthops) <= 1) { msrp_cmap_lookup(); }
+            msrp_relay();
         }
 
         """

@@ -298,5 +298,29 @@ extension SystemTests {
             try outsider.post("REPORT", fields: "Message-ID: r\r\nByte-Range: 1-5/5\r\nStatus: 000 200 OK\r\n")
             #expect(try client.nextReport()["Status"] == "000 200 OK")
         }
+
+        @Test("a client of confd's relay and one of Kamailio's talk to each other")
+        func relayOfTheOther() throws {
+            let relay = try RelayProcess()
+            let kamailio = try KamailioProcess()
+            let alice = try relay.client()
+            let bob = try RawRelayClient(to: kamailio.address, dialect: .kamailio)
+            let saved = try bob.auth("msrps://127.0.0.1:\(kamailio.address.port);tcp")
+            try #require(saved.status == 200, "\(saved)")
+            // Its Use-Path says msrps even without TLS.
+            bob.usePath = (saved["Use-Path"] ?? "").split(separator: " ").map {
+                $0.replacingOccurrences(of: "msrps://", with: "msrp://")
+            }
+            alice.peer = bob.path
+            bob.peer = alice.path
+            // Kamailio connects to whoever a URI names, whatever connection it has from there: so its side comes first,
+            // and that connection is the session's.
+            for turn in 0..<10 {
+                #expect(try bob.say("to alice \(turn)") == 200)
+                #expect(try alice.hears() == "to alice \(turn)")
+                #expect(try alice.say("to bob \(turn)") == 200)
+                #expect(try bob.hears() == "to bob \(turn)")
+            }
+        }
     }
 }

@@ -319,6 +319,53 @@ extension SystemTests {
             #expect(try alice.hears() == "hello alice")
         }
 
+        @Test("one connection of another relay carries several sessions (RFC 4976 section 5.4)")
+        func sharedConnection() throws {
+            let relay = try RelayProcess()
+            let clients = try ["alice", "bob", "carol"].map { try relay.client($0) }
+            let carrier = try RawRelayClient(to: relay.address)
+            // The other relay's URI for each of its sessions, and its client behind.
+            let paths = clients.indices.map {
+                "msrp://127.0.0.1:9/relay\($0);tcp msrp://127.0.0.1:9/far\($0);tcp"
+            }
+            for (number, client) in clients.enumerated() {
+                let id = try carrier.post(
+                    "SEND", to: client.path.joined(separator: " "), from: paths[number], fields: carrier.emptyFields)
+                #expect(try carrier.response(to: id).status == 200)
+                _ = try client.next()
+                client.peer = paths[number].split(separator: " ").map(String.init)
+            }
+            for turn in 0..<10 {
+                for (number, client) in clients.enumerated() {
+                    try carrier.post(
+                        "SEND", to: client.path.joined(separator: " "), from: paths[number],
+                        fields: "Message-ID: \(number).\(turn)\r\nByte-Range: 1-*/*\r\n",
+                        body: Array("\(number) \(turn)".utf8))
+                }
+                for (number, client) in clients.enumerated() {
+                    #expect(try client.hears() == "\(number) \(turn)")
+                    #expect(try client.say("back \(number)") == 200)
+                }
+                for number in clients.indices {
+                    let came = try carrier.nextMessage()
+                    #expect(came.bodyText == "back \(number)")
+                    #expect(came["To-Path"] == paths[number])
+                }
+            }
+            // One ends, the others live on.
+            clients[0].close()
+            try relay.awaitSessions(2)
+            let id = try carrier.post(
+                "SEND", to: clients[1].path.joined(separator: " "), from: paths[1],
+                fields: "Message-ID: last\r\nByte-Range: 1-4/4\r\n", body: Array("last".utf8))
+            #expect(try clients[1].hears() == "last")
+            #expect(try carrier.response(to: id).status == 200)
+            let gone = try carrier.post(
+                "SEND", to: clients[0].path.joined(separator: " "), from: paths[0],
+                fields: "Message-ID: gone\r\nByte-Range: 1-4/4\r\n", body: Array("gone".utf8))
+            #expect(try carrier.response(to: gone).status == 481)
+        }
+
         @Test("over IPv6")
         func ipv6() throws {
             let relay = try RelayProcess(["Relay": ["hostname": "::1"]], host: "::1")

@@ -46,15 +46,14 @@ extension SystemTests {
             return limit.rlim_cur >= 12_000
         }
 
-        /// Sessions come, go and fail in every way for a while; then all is as it was. CONFD_SOAK is the length in
-        /// seconds.
+        /// Sessions come, go and fail in every way for a while; then all is as it was.
         @Test("a soak ends with memory, descriptors and session table where they began")
         func soak() throws {
-            let seconds = ProcessInfo.processInfo.environment["CONFD_SOAK"].flatMap(Double.init) ?? 40
+            let seconds = soakSeconds
             let relay = try RelayProcess(["Relay": ["minimum_expires": "1"], "Log": ["level": "error"]])
             let (witness, friend) = try relay.pair("bob")
             let warm = Soak(relay, seed: 1)
-            try warm.run(seconds: max(5, seconds / 4))
+            try warm.run(seconds: max(10, seconds / 10))
             try relay.awaitSessions(1)
             let before = (memory: try relay.residentKiB(), descriptors: try relay.descriptorCount())
             let soak = Soak(relay, seed: 2)

@@ -193,26 +193,5 @@ extension SystemTests {
             #expect(whole.chunks > 1)
             #expect(try victim.leftovers(after: 0.2).isEmpty)
         }
-
-        @Test("failures from one address are throttled, others are served")
-        func throttle() throws {
-            let relay = try RelayProcess()
-            var refused = 0
-            for _ in 0..<40 {
-                let client = try RawRelayClient(to: relay.address)
-                let response = try? client.authenticate(password: "wrong")
-                if response?.status != 403 { refused += 1 }
-                client.close()
-            }
-            #expect(refused > 0 && refused < 20)
-            // Who knows the password gets in all the same, after a moment.
-            let deadline = Deadline.after(seconds: 20)
-            var status = 0
-            while status != 200, !deadline.passed {
-                status = (try? RawRelayClient(to: relay.address).authenticate(as: "bob").status) ?? 0
-                if status != 200 { usleep(200_000) }
-            }
-            #expect(status == 200, "after \(refused) refusals")
-        }
     }
 }

@@ -2,9 +2,12 @@ import Foundation
 import Support
 import Testing
 
+/// How long a soak takes; CONFD_SOAK=3600 makes it an hour.
+let soakSeconds = ProcessInfo.processInfo.environment["CONFD_SOAK"].flatMap(Double.init) ?? 120
+
 /// Tests of the real process by independent clients. One after another: each starts processes of its own and there
 /// may be no more than two cores.
-@Suite(.serialized, .ownThread, .timeLimit(.minutes(30)))
+@Suite(.serialized, .ownThread, .timeLimit(.minutes(soakSeconds > 900 ? 120 : 30)))
 struct SystemTests {
     /// CONFD_LONG=1 runs what the specification asks for in full; otherwise a small part of it.
     static let long = ProcessInfo.processInfo.environment["CONFD_LONG"] != nil
