@@ -45,6 +45,7 @@ final class Side {
     }
 
     unowned let session: RelaySession
+    let relay: Relay
     let isClient: Bool
     var leg: Leg?
     var paths: SidePaths
@@ -72,12 +73,12 @@ final class Side {
 
     init(session: RelaySession, isClient: Bool, paths: SidePaths) {
         self.session = session
+        relay = session.relay
         self.isClient = isClient
         self.paths = paths
     }
 
     var other: Side { isClient ? session.peer : session.client }
-    var relay: Relay { session.relay }
 
     // MARK: Taking parts
 
