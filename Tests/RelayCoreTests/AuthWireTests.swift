@@ -278,9 +278,11 @@ struct AuthWireTests {
         try await fixture.end()
     }
 
-    @Test("an address that failed too often is refused on new connections, too")
+    @Test("an address that failed too often is refused on new connections, but keeps its sessions")
     func throttled() async throws {
         let fixture = try await AuthFixture(throttlesLoopback: true) { $0.maxAuthAttempts = 1 }
+        let owner = try fixture.connect()
+        #expect(try await owner.authenticate().status == 200)
         for _ in 1...FailureThrottle.burst {
             #expect(try await fixture.connect().authenticate(password: "x").status == 403)
         }
@@ -288,6 +290,7 @@ struct AuthWireTests {
         #expect(try await client.auth().status == 408)
         #expect(try await client.rest() == "")
         #expect(fixture.log.lines.last == "AUTH refused reason=too many failures from this address status=408")
+        #expect(try await owner.auth(to: "msrps://relay.example.com:2855/1;tcp").status == 401)
         fixture.log.pass(seconds: 2)
         #expect(try await fixture.connect().authenticate().status == 200)
         try await fixture.end()

@@ -153,7 +153,10 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         scene.isTaken = connection.owner != nil
         scene.session = session?.account
         let now = clock()
-        if let address = countedAddress(of: connection, scene), throttle.isBlocked(address, at: now.uptimeNanoseconds) {
+        // Who has a session is not to lose it for what others at the address do.
+        if session == nil, let address = countedAddress(of: connection, scene),
+            throttle.isBlocked(address, at: now.uptimeNanoseconds)
+        {
             // Others may share the address: this doesn't say that their password is wrong.
             let refusal = AuthRefusal(status: .timeout, reason: .throttled, isFailure: false, closes: true)
             return refuse(refusal, head, request, scene, connection)
