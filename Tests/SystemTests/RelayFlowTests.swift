@@ -73,8 +73,8 @@ extension SystemTests {
             // A first transfer warms every path.
             _ = try Self.transfer(pattern, octets: 20_000_000, from: client, to: outsider, name: "warm")
             let baseline = try relay.residentKiB()
-            let stall = SystemTests.long ? 10.0 : 4.0
-            let total = SystemTests.long ? 300_000_000 : 60_000_000
+            let stall = 10.0
+            let total = 300_000_000
             let peak = Peak()
             let done = try concurrently([
                 { @Sendable () throws -> BulkResult? in
