@@ -53,10 +53,12 @@ extension SetupTests {
         #expect(throws: AnswerError.unusable(.otherScheme)) { try machine.acceptAnswer(offer(path: path)) }
     }
 
-    @Test("we never offer passive (RFC 6135 section 4.2.2)")
-    func neverPassive() {
-        var machine = negotiation(LocalMedia(offeredSetup: .passive))
-        #expect(text(machine.makeOffer(localPath: ourPath)).contains("a=setup:actpass\r\n"))
+    @Test("passive is offered only when it was asked for, which is for clients behind a relay (RFC 6135 section 4.2.2)")
+    func passive() {
+        var machine = negotiation(LocalMedia())
+        #expect(!text(machine.makeOffer(localPath: ourPath)).contains("a=setup:passive"))
+        machine = negotiation(LocalMedia(offeredSetup: .passive))
+        #expect(text(machine.makeOffer(localPath: ourPath)).contains("a=setup:passive\r\n"))
     }
 }
 

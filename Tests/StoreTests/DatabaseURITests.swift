@@ -66,8 +66,12 @@ struct DatabaseURITests {
         let folder = try TemporaryFolder()
         // What the servers' clients write: quotes, a comma and a backslash in the password.
         let row = kind == "mysql" ? "alice\texample.com\t\"a,\\b\t" : "alice,example.com,\"\"\"a,\\b\","
-        let program = try folder.write("#!/bin/sh\ncat <<'END'\n\(row)\nEND\n", to: kind == "mysql" ? "mysql" : "psql")
-        chmod(program, 0o700)
+        // A copy made by another process: a file that this one has had open for writing may be busy still, in a child that
+        // some other test starts at this moment.
+        let draft = try folder.write("#!/bin/sh\ncat <<'END'\n\(row)\nEND\n", to: "draft")
+        let program = "\(folder.path)/\(kind == "mysql" ? "mysql" : "psql")"
+        #expect(try Tool.run("install", ["-m", "700", draft, program]).exit == .exited(0))
+        #expect(unlink(draft) == 0)
         let script = (["set -e", "PATH=\(folder.path):$PATH"] + steps.map(String.init)).joined(separator: "\n")
         let result = try Tool.run(
             "sh", ["-c", script.replacingOccurrences(of: "/var/lib/confd", with: folder.path)])

@@ -58,7 +58,7 @@ struct SubscriberTableTests {
             "INSERT INTO subscriber (username, domain, password) VALUES ('null', 'example.com', NULL)")
         var table = SubscriberTable()
         table.hasClearTextPasswords = true
-        let store = try await file.open(table)
+        let store = try await file.open(table, clock: TestClock())
         #expect(await store.lookUp(username: "alice", realm: "example.com") == .found(Alice.both))
         #expect(
             await store.lookUp(username: "alice", realm: "EXAMPLE.com")

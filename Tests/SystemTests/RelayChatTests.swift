@@ -33,7 +33,7 @@ extension SystemTests {
             ]
             let child = try ChildProcess(
                 ConfdProcess.executable,
-                arguments + (way.tls ? ["--tls", "--no-verify"] : []) + (way.passive ? ["--passive"] : []),
+                arguments + (way.tls ? ["--no-verify"] : ["--no-tls"]) + (way.passive ? ["--passive"] : []),
                 folder: confd.folder.path, name: "chat", hasInput: true,
                 environment: ["CONFD_PASSWORD": RelayProcess.password(of: "carol")])
             try child.write("hello through the relay\n")
@@ -53,7 +53,7 @@ extension SystemTests {
                 ConfdProcess.executable,
                 [
                     "chat", "sip:meet@\(confd.udp)", "--as", "sip:carol@127.0.0.1", "--relay", "\(confd.msrp)",
-                    "--relay-user", "carol@example.com",
+                    "--relay-user", "carol@example.com", "--no-verify",
                 ], folder: confd.folder.path, name: "chat",
                 environment: ["CONFD_PASSWORD": "wrong"])
             #expect(try result.waitForExit(within: 20) == .exited(1))

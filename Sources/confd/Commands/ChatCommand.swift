@@ -51,8 +51,8 @@ struct ChatCommand: AsyncParsableCommand {
 
     @ArgumentParser.Option(
         help: ArgumentHelp(
-            "Messages go through this MSRP relay of yours (port 2855 if none is given), over TLS with --tls. Once more for "
-                + "each further relay behind it.", valueName: "host:port"))
+            "Messages go through this MSRP relay of yours (port 2855 if none is given), over TLS unless --no-tls is given. "
+                + "Once more for each further relay behind it.", valueName: "host:port"))
     var relay: [String] = []
 
     @ArgumentParser.Option(
@@ -74,8 +74,12 @@ struct ChatCommand: AsyncParsableCommand {
 
     @OptionGroup var way: WayOptions
 
-    @Flag(help: "Carry the messages over TLS (TCP/TLS/MSRP); the default is TCP/MSRP.")
-    var tls = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: ArgumentHelp(
+            "Carry the messages over TLS (TCP/TLS/MSRP) or not (TCP/MSRP).",
+            discussion: "Without either they go over TLS to a relay, which takes passwords no other way, else plain."))
+    var tls: Bool?
 
     @Flag(help: "Offer text/plain alone, like clients that know nothing of chat rooms.")
     var plainText = false
@@ -152,7 +156,7 @@ struct ChatCommand: AsyncParsableCommand {
         var options = ChatOptions(peer: peer, identity: me)
         options.nickname = nick
         options.password = password ?? getenv("CONFD_PASSWORD").map { String(cString: $0) }
-        options.usesTLS = tls
+        options.usesTLS = usesTLS
         options.isPassive = passive
         if !relay.isEmpty || relayUser != nil { options.relay = try relayOptions(me) }
         options.plainText = plainText
@@ -164,6 +168,8 @@ struct ChatCommand: AsyncParsableCommand {
         return options
     }
 
+    private var usesTLS: Bool { tls ?? (!relay.isEmpty || relayUser != nil) }
+
     /// Without --relay, but with --relay-user, the relay of that user's domain.
     private func relayOptions(_ me: SIPURI) throws(ClientError) -> RelayOptions {
         let user = try RelayArguments.user(relayUser ?? "\(me.user ?? "")@\(me.host)", option: "--relay-user")
@@ -172,7 +178,7 @@ struct ChatCommand: AsyncParsableCommand {
         }
         return RelayOptions(
             user: user, password: password, relays: try RelayArguments.addresses(relay),
-            security: LinkSecurity(usesTLS: tls, verifies: !noVerify, trustFile: trust))
+            security: LinkSecurity(usesTLS: usesTLS, verifies: !noVerify, trustFile: trust))
     }
 
     private func chat(_ options: ChatOptions) async throws(ClientError) -> ChatOutcome {
