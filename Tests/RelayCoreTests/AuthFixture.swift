@@ -13,6 +13,8 @@ import Synchronization
 
 /// An AUTH desk behind a listener on loopback, with a relay that opens sessions and does nothing else.
 struct AuthFixture {
+    /// How long the desk waits for a store, longer than any machine takes for a test: only `tick` makes it pass.
+    static let patience = TimeAmount.hours(1)
     static let accounts = MemoryAccounts(["alice@example.com": "1234", "bob@example.com": "secret"])
 
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -50,6 +52,7 @@ struct AuthFixture {
                 // It stands still: a slow machine is not to forgive failures, or to outdate challenges.
                 clock: { start + .nanoseconds(log.passed) }, source: source)
             desk.throttlesLoopback = throttlesLoopback
+            desk.patience = Self.patience
             opener.refresher = desk
             loop.authOwner = desk
             return (NIOLoopBound(desk, eventLoop: loop.eventLoop), NIOLoopBound(opener, eventLoop: loop.eventLoop))
@@ -224,7 +227,7 @@ final class AuthClient: @unchecked Sendable {
     }
 
     /// The next whole message.
-    func receive(within seconds: Double = 5) async throws -> MSRPFrame {
+    func receive(within seconds: Double = 30) async throws -> MSRPFrame {
         try await aside { try self.next(.after(seconds: seconds)) }
     }
 
@@ -241,7 +244,7 @@ final class AuthClient: @unchecked Sendable {
     }
 
     /// What comes until the other side closes.
-    func rest(within seconds: Double = 5) async throws -> String {
+    func rest(within seconds: Double = 30) async throws -> String {
         try await aside { try self.all(.after(seconds: seconds)) }
     }
 

@@ -54,14 +54,14 @@ struct AuthStoreTests {
     @Test("a store that doesn't answer in time is unavailable")
     func silent() async throws {
         let store = SlowStore()
-        let fixture = try await AuthFixture(accounts: store)
+        let fixture = try await AuthFixture(accounts: store, unboundTimeout: .hours(2))
         store.open()
         let client = try fixture.connect()
         let answer = AuthClient.answer(to: try await client.auth())
         store.close()
         try client.stream.send(AuthClient.request(authorization: answer.header))
         await store.asked(times: 2)
-        await fixture.tick(after: AuthDesk.patience)
+        await fixture.tick(after: AuthFixture.patience)
         #expect(try await client.receive().status == 408)
         #expect(await fixture.load().jobs == 0)
         // What comes after all is too late.

@@ -16,7 +16,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
     /// Octets of an AUTH's body; it is skipped, and a longer one ends the connection.
     static let largestBody = 16 * 1024
     /// A store that doesn't answer within this is unavailable.
-    static let patience: TimeAmount = .seconds(10)
+    var patience: TimeAmount = .seconds(10)
     static let mostLookUpsOfRelay = 16
 
     /// What is known of one connection's AUTHs.
@@ -173,7 +173,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
             guard let request else { return }
             let job = Job(
                 head: head, connection: connection, visit: visit, request: request, scene: scene, session: session,
-                step: .account(claim), deadline: now + Self.patience)
+                step: .account(claim), deadline: now + patience)
             let (username, realm) = (claim.username, claim.realm)
             if let account = accounts.known(username: username, realm: realm) {
                 judge(job, claim, account)
@@ -225,7 +225,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         let realm = challenge.realm
         let job = Job(
             head: head, connection: connection, visit: visit, request: request, scene: scene, session: session,
-            step: .algorithms(challenge), deadline: now + Self.patience)
+            step: .algorithms(challenge), deadline: now + patience)
         wait(for: job) { .algorithms(await $0.algorithms(realm: realm)) }
     }
 
