@@ -251,7 +251,10 @@ extension Connection {
         // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It is
         // bounded by what the operating system keeps for a socket.
         isDraining = held != nil && !pausers.isEmpty && closing == nil && closeReason == nil
-        if isDraining { limitDraining() } else { finishClosing() }
+        guard isDraining else { return finishClosing() }
+        limitDraining()
+        // Nothing waits to be written here any more: who paused until it was written goes on.
+        forEachOwner { $0.writable(self) }
     }
 
     /// Who paused may never go on.

@@ -120,6 +120,11 @@ package final class Connection {
     /// What was read is still handed out.
     var isReadable: Bool { closing == nil && (!isClosed || isDraining) }
     package var remoteIP: IPAddress? { remoteAddress.flatMap { IPAddress($0) } }
+    /// The peer as operators read it: `192.0.2.7:40312`, `[2001:db8::7]:40312`.
+    package var remotePlace: String? {
+        guard let remoteAddress, let host = remoteAddress.ipAddress else { return nil }
+        return host.contains(":") ? "[\(host)]:\(remoteAddress.port ?? 0)" : "\(host):\(remoteAddress.port ?? 0)"
+    }
     var remoteName: String { remoteAddress?.description ?? "unknown" }
 
     // MARK: TLS

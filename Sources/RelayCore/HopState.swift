@@ -36,7 +36,9 @@ struct HopState {
 
         func failure(_ status: Status) -> Failure? {
             guard let messageID = longName ?? name.flatMap({ MessageID($0.description) }) else { return nil }
-            let range = ByteRange(start: start, end: start &- 1 &+ size, total: total)
+            // Of one that is still being sent nobody knows where it ends.
+            let end = deadline == .distantFuture ? nil : start &- 1 &+ size
+            let range = ByteRange(start: start, end: end, total: total)
             return Failure(messageID: messageID, range: range, status: status)
         }
     }
@@ -45,6 +47,8 @@ struct HopState {
     private var front = 0
     /// Entries in the ring, those answered out of turn included.
     private(set) var count = 0
+    /// Of them, those answered: one without an answer is before them.
+    private var answeredCount = 0
     private var tail = ResponseTail()
 
     /// Whether another SEND that wants answers has to wait.
@@ -56,7 +60,10 @@ struct HopState {
     mutating func began(
         _ id: UInt64, messageID: UnsafeRawBufferPointer, start: UInt64, total: UInt64?, isQuiet: Bool
     ) {
-        if count >= Self.mostOutstanding { dropFirst() }
+        if count >= Self.mostOutstanding {
+            dropFirst()
+            dropAnswered()
+        }
         let name = TransactionID(messageID)
         let entry = Entry(
             id: id, deadline: .distantFuture, start: start, size: 0, total: total, name: name,
@@ -83,7 +90,9 @@ struct HopState {
         guard let index = index(of: id) else { return nil }
         let entry = entries[index]
         entries[index].isAnswered = true
+        answeredCount &+= 1
         dropAnswered()
+        if count > Self.keptCapacity, answeredCount >= count / 2 { closeGaps() }
         if status.isSuccess {
             tail.learn(from: head)
             return nil
@@ -141,6 +150,7 @@ struct HopState {
         entries = []
         front = 0
         count = 0
+        answeredCount = 0
     }
 
     private func index(of id: UInt64) -> Int? {
@@ -152,12 +162,26 @@ struct HopState {
     }
 
     private mutating func dropFirst() {
+        if entries[front].isAnswered { answeredCount &-= 1 }
         front = (front &+ 1) & (entries.count &- 1)
         count &-= 1
     }
 
     private mutating func dropAnswered() {
         while count > 0, entries[front].isAnswered { dropFirst() }
+    }
+
+    /// Makes one that is never answered not take the room of all after it.
+    private mutating func closeGaps() {
+        var kept = 0
+        for offset in 0..<count {
+            let entry = entries[(front &+ offset) & (entries.count &- 1)]
+            guard !entry.isAnswered else { continue }
+            entries[(front &+ kept) & (entries.count &- 1)] = entry
+            kept &+= 1
+        }
+        count = kept
+        answeredCount = 0
     }
 
     private mutating func grow(filling entry: Entry) {

@@ -11,6 +11,8 @@ import NIOCore
 final class Leg: OutputArbiter {
     /// Octets of whole messages that wait for the end of a chunk.
     static let mostWaitingBytes = 64 * 1024
+    /// The same where the chunk is one that nobody expects to be cut.
+    static let mostWaitingForShort = 1024 * 1024
 
     let connection: Connection
     /// Whose chunk is under way.
@@ -36,7 +38,8 @@ final class Leg: OutputArbiter {
     func writeWhole(_ body: (inout ByteBuffer) -> Void) {
         guard let writer else { return connection.withOutput(body) }
         body(&waiting)
-        if writer.isInterruptible || waiting.readableBytes > Self.mostWaitingBytes { writer.interrupt() }
+        let most = writer.isShort ? Self.mostWaitingForShort : Self.mostWaitingBytes
+        if writer.isInterruptible || waiting.readableBytes > most { writer.interrupt() }
     }
 
     /// Whether the side may write a chunk now. If not, `Side.turnCame` will be called.

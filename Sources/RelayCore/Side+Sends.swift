@@ -8,6 +8,12 @@ extension Side {
     /// Whether the chunk under way may be cut where it is: it says so with a `*` (RFC 4975 section 7.1.1).
     var isInterruptible: Bool { fields?.range.end == nil }
 
+    /// A chunk that receivers may take for whole, since its sender may not cut it either (RFC 4975 section 7.1.1).
+    var isShort: Bool {
+        guard let range = fields?.range, let end = range.end else { return false }
+        return end <= range.start || end - range.start < UInt64(ByteRange.largestUninterruptible)
+    }
+
     func takeSend(_ head: Head) {
         guard head.defect == nil, let fields = SendFields(head) else { return refuse(head, .badRequest) }
         switch paths.judge(head, session: session.id, other: other.paths.from) {

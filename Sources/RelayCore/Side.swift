@@ -248,8 +248,7 @@ final class Side {
 
     /// Address and port, for people.
     var address: String {
-        guard let remote = leg?.connection.remoteAddress, let host = remote.ipAddress else { return "unknown" }
-        return host.contains(":") ? "[\(host)]:\(remote.port ?? 0)" : "\(host):\(remote.port ?? 0)"
+        leg?.connection.remotePlace ?? "unknown"
     }
 
     // MARK: The end

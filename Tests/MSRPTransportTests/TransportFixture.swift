@@ -90,6 +90,7 @@ final class RecordingOwner: SessionOwner {
     var connection: Connection?
     var sharing = ConnectionSharing.alone
     var isAnswering = true
+    var resumesWhenWritable = false
     var status = Status.ok
     /// Nil: the usual one.
     var admission: Admission?
@@ -111,7 +112,10 @@ final class RecordingOwner: SessionOwner {
 
     func rawRead(_ buffer: inout ByteBuffer, from connection: Connection) { log.noteRawRead() }
 
-    func writable(_ connection: Connection) { log.note("writable") }
+    func writable(_ connection: Connection) {
+        log.note("writable")
+        if resumesWhenWritable { connection.resumeReading(by: self) }
+    }
 
     func part(_ part: Part, from connection: Connection) {
         react(self, part, connection)

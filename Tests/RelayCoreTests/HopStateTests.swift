@@ -19,7 +19,7 @@ import Testing
         hop.ended(id, size: 10, now: start)
     }
 
-    func failure(_ name: String, _ status: Status, size: UInt64 = 10) throws -> HopState.Failure {
+    func failure(_ name: String, _ status: Status, size: UInt64? = 10) throws -> HopState.Failure {
         HopState.Failure(
             messageID: try #require(MessageID(name)), range: ByteRange(start: 1, end: size, total: 10), status: status)
     }
@@ -82,7 +82,7 @@ import Testing
         send(&hop, 3, "m3")
         #expect(hop.answered(3, try response(3, "200 OK"), .ok) == nil)
         begin(&hop, 4, "m4", isQuiet: true)
-        #expect(hop.abandon() == [try failure("m1", .timeout), try failure("m4", .timeout, size: 0)])
+        #expect(hop.abandon() == [try failure("m1", .timeout), try failure("m4", .timeout, size: nil)])
         #expect(hop.count == 0)
     }
 
@@ -101,6 +101,30 @@ import Testing
         hop.takeExpectedAnswers(&bytes)
         #expect(hop.count == 0)
         #expect(bytes.readableBytes == 5)
+    }
+
+    @Test("one SEND without an answer does not take the room of those after it")
+    func gaps() throws {
+        var hop = HopState()
+        for id in 1...UInt64(HopState.mostOutstanding) { send(&hop, id, "m\(id)") }
+        #expect(hop.isFull)
+        for id in 1...UInt64(HopState.mostOutstanding) where id != 10 {
+            #expect(hop.answered(id, try response(id, "200 OK"), .ok) == nil)
+        }
+        #expect(!hop.isFull)
+        #expect(hop.count <= 32)
+        send(&hop, 5000, "next")
+        #expect(hop.answered(5000, try response(5000, "413 No"), .stopSending) == (try failure("next", .stopSending)))
+        #expect(hop.expire(now: later) == [try failure("m10", .timeout)])
+        #expect(hop.count == 0)
+    }
+
+    @Test("RFC 4976 6.4.3: the report on a SEND that failed before its end leaves the end open")
+    func unfinished() throws {
+        var hop = HopState()
+        begin(&hop, 1, "m1")
+        let failed = hop.answered(1, try response(1, "413 No"), .stopSending)
+        #expect(failed?.range == ByteRange(start: 1, end: nil, total: 10))
     }
 
     @Test("no more than mostOutstanding are remembered; those that want no 200 make room")

@@ -301,7 +301,7 @@ final class AuthDesk: SessionOwner, SessionRefresher {
         let level: Logger.Level = opener.configuration.logsFailedAuth ? .warning : .debug
         guard logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
-            "peer": "\(connection.remoteAddress?.description ?? "unknown")", "reason": "\(reason.rawValue)",
+            "peer": "\(connection.remotePlace ?? "unknown")", "reason": "\(reason.rawValue)",
             "status": "\(code)",
         ]
         if case .claim(let claim) = request?.authorization {
