@@ -19,6 +19,7 @@ package actor ChatClient {
         case line(String?)
         case answerOverdue
         case waitOver
+        case reportsOverdue
         case farewellOverdue
         case interrupted
     }
@@ -39,6 +40,8 @@ package actor ChatClient {
     /// Messages and their octets that may be unacknowledged before the next line is read.
     private static let window = 64
     private static let windowOctets = 4 << 20
+    /// How long the room's reports are waited for before BYE.
+    private static let reportTime: Duration = .seconds(3)
     /// How long an answer to BYE is waited for, and how long when the server seems to be gone.
     private static let farewell: Duration = .seconds(4)
     private static let shortFarewell: Duration = .seconds(1)
@@ -72,6 +75,10 @@ package actor ChatClient {
     private var outstanding: [MessageID: Int] = [:]
     private var outstandingOctets = 0
     private var undelivered = 0
+    /// Messages through a relay, whose 200 says only that the relay has them, until the room reports that it does. Only
+    /// the latest ones, since not every server reports.
+    private var unreported: [MessageID] = []
+    private var awaitsReports = false
     private var received = 0
 
     /// - Parameters:
@@ -206,6 +213,9 @@ package actor ChatClient {
                 failure = .noAnswer("no answer from \(options.peer.route) within \(options.timeout.formatted)")
                 phase = .over
             }
+        case .reportsOverdue:
+            unreported = []
+            await goOn()
         case .waitOver:
             waitIsOver = true
             await goOn()
@@ -227,6 +237,12 @@ package actor ChatClient {
             return
         }
         guard outstanding.isEmpty else { return }
+        // A BYE now could be at the room before them.
+        guard unreported.isEmpty else {
+            if !awaitsReports { after(Self.reportTime, .reportsOverdue) }
+            awaitsReports = true
+            return
+        }
         let hasEnough = options.exitAfter.map { received >= $0 }
         let waits = options.wait != nil && !waitIsOver
         if hasEnough == true || waitIsOver || (hasEnough == nil && !waits) { return await hangUp() }
@@ -271,7 +287,9 @@ package actor ChatClient {
             case .failed(let status): undelivered(because: "\(status)")
             case .timedOut: undelivered(because: "no answer")
             }
+            if delivery.outcome != .acknowledged { unreported.removeAll { $0 == delivery.messageID } }
         case .reported(let report):
+            unreported.removeAll { $0 == report.messageID }
             if !report.status.isSuccess { notice("a message did not reach everybody: \(report.status)") }
         case .nicknameAnswered(let status):
             notice(status.isSuccess ? "nickname accepted" : "nickname refused: \(status)")
@@ -351,10 +369,14 @@ package actor ChatClient {
             contentType = "message/cpim"
         }
         body.writeString(text)
-        let (type, message) = (contentType, body)
+        let (type, message, usesRelay) = (contentType, body, options.relay != nil)
         guard let session,
-            let id = try? await session.onLoop({ $0.send(contentType: type, body: message) })
+            let id = try? await session.onLoop({ $0.send(contentType: type, body: message, wantsReport: usesRelay) })
         else { return undelivered(because: "it can't be sent") }
+        if usesRelay {
+            if unreported.count >= Self.window { unreported.removeFirst() }
+            unreported.append(id)
+        }
         outstanding[id] = message.readableBytes
         outstandingOctets += message.readableBytes
     }

@@ -79,11 +79,13 @@ final class MessageSession: LinkUser {
     }
 
     /// Sends a message whole, or in chunks when it's long.
+    /// - Parameter wantsReport: whether the other end is to report that it has the message (RFC 4975 section 7.1.3).
     /// - Returns: its Message-ID; nil when it can't be sent.
-    func send(contentType: String, body: ByteBuffer) -> MessageID? {
+    func send(contentType: String, body: ByteBuffer, wantsReport: Bool) -> MessageID? {
         guard let connection, connection.isOpen else { return nil }
         let id = MessageID(UInt64.random(in: .min ... .max))
-        let message = OutgoingMessage(messageID: id, contentType: contentType, body: body)
+        let message = OutgoingMessage(
+            messageID: id, contentType: contentType, body: body, successReport: wantsReport ? .yes : nil)
         let isSent = connection.withOutput { output in
             (try? endpoint?.send(message, now: .now(), into: &output)) != nil
         }
