@@ -82,6 +82,8 @@ extension CongestionTests {
         var configuration = MixerConfiguration()
         configuration.maximumMessageSize = 100_000
         configuration.memberQueueBytes = 2_000_000
+        // On a busy machine this test may look as if it stood still; its own time limit is what ends it then.
+        configuration.slowMemberWait = .seconds(60)
         let fixture = try await MixerFixture(configuration: configuration)
         let alice = try await fixture.join("alice")
         let slow = try await fixture.join("slow")
