@@ -38,7 +38,7 @@ build: packages
 test: packages test-packages lint
 	$(MAKE) fuzz-short
 	$(SWIFT) build --build-tests
-	$(SWIFT) test
+	$(SWIFT) test --no-parallel
 
 packages:
 	@scripts/install-packages $(PACKAGES)
