@@ -123,7 +123,7 @@ package final class Connection {
     /// The peer as operators read it: `192.0.2.7:40312`, `[2001:db8::7]:40312`.
     package var remotePlace: String? {
         guard let remoteAddress, let host = remoteAddress.ipAddress else { return nil }
-        return host.contains(":") ? "[\(host)]:\(remoteAddress.port ?? 0)" : "\(host):\(remoteAddress.port ?? 0)"
+        return ListenAddress(host: host, port: remoteAddress.port ?? 0).description
     }
     var remoteName: String { remoteAddress?.description ?? "unknown" }
 

@@ -130,11 +130,15 @@ final class RelaySession: SessionOwner, OpenedSession {
 
     func part(_ part: Part, from connection: Connection) {
         guard !isEnded else { return }
-        (connection === client.leg?.connection ? client : peer).receive(part)
+        side(of: connection).receive(part)
     }
 
     func rawRead(_ buffer: inout ByteBuffer, from connection: Connection) {
-        (connection === client.leg?.connection ? client : peer).takeExpectedAnswers(&buffer)
+        side(of: connection).takeExpectedAnswers(&buffer)
+    }
+
+    private func side(of connection: Connection) -> Side {
+        connection === client.leg?.connection ? client : peer
     }
 
     func writable(_ connection: Connection) {

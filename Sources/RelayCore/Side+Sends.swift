@@ -84,14 +84,17 @@ extension Side {
     func endUnreachable(_ status: Status) {
         guard let head, let fields, fields.failureReport != .no else { return }
         if fields.failureReport == .yes, !isAnswered { writeOK(head) }
-        let messageID = head.withUnsafeBytes { String(decoding: $0[fields.messageID], as: UTF8.self) }
-        guard let messageID = MessageID(messageID) else { return }
+        guard let messageID = Self.messageID(head, fields) else { return }
         let start = fields.range.start
         report(
             HopState.Failure(
                 messageID: messageID,
                 range: ByteRange(start: start, end: start &- 1 &+ chunk.size, total: fields.range.total),
                 status: status))
+    }
+
+    static func messageID(_ head: Head, _ fields: SendFields) -> MessageID? {
+        MessageID(head.withUnsafeBytes { String(decoding: $0[fields.messageID], as: UTF8.self) })
     }
 
     // MARK: Without content

@@ -240,9 +240,9 @@ final class Side {
 
     /// A SEND that is still waiting to be passed on when the session ends.
     func reportPending() {
-        guard case .pending = phase, let head, let fields, fields.failureReport != .no else { return }
-        let name = head.withUnsafeBytes { String(decoding: $0[fields.messageID], as: UTF8.self) }
-        guard let messageID = MessageID(name) else { return }
+        guard case .pending = phase, let head, let fields, fields.failureReport != .no,
+            let messageID = Self.messageID(head, fields)
+        else { return }
         report(HopState.Failure(messageID: messageID, range: fields.range, status: .timeout))
     }
 
