@@ -14,7 +14,7 @@ RELEASE = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=uncheck
 
 PACKAGES = pkg-config libsofia-sip-ua-dev libgnutls28-dev libxml2-dev libsqlite3-dev
 # Peers and dissectors that the system tests use; a test says so when one is not there.
-TEST_PACKAGES = openssl sip-tester tshark kamailio kamailio-extra-modules
+TEST_PACKAGES = openssl sip-tester tshark libxml2-utils kamailio kamailio-extra-modules
 
 SOURCES = Package.swift Sources Tests Benchmarks Fuzz
 

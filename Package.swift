@@ -18,11 +18,12 @@ var targets: [Target] = [
     .systemLibrary(name: "CSofiaSystem", pkgConfig: "sofia-sip-ua", providers: [.apt(["libsofia-sip-ua-dev"])]),
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .target(name: "CSofia", dependencies: ["CSofiaSystem"]),
+    .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CMalloc"),
 
     // Pure: values in, values out, time passed in
     .target(name: "MSRP", dependencies: [nioCore]),
-    .target(name: "Payloads"),
+    .target(name: "Payloads", dependencies: ["CLibXML2"]),
     .target(name: "DigestAuth", dependencies: ["CGnuTLS"]),
 
     // I/O
@@ -30,7 +31,7 @@ var targets: [Target] = [
     .target(name: "MSRPTransport", dependencies: ["MSRP", "NIOGnuTLS", nioCore, nioPosix, logging]),
     .target(name: "MediaMixer", dependencies: ["MSRP", "MSRPTransport", "Payloads", nioCore, nioPosix, logging]),
     .target(name: "RelayCore", dependencies: ["MSRP", "MSRPTransport", "DigestAuth", "NIOGnuTLS", nioCore, logging]),
-    .target(name: "Store", dependencies: ["DigestAuth", grdb, logging]),
+    .target(name: "Store", dependencies: ["DigestAuth", "MediaMixer", grdb, logging]),
     .target(name: "SIP", dependencies: ["CSofia", "CSofiaSystem", logging]),
     .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "DigestAuth", logging]),
     .target(
@@ -72,9 +73,11 @@ var targets: [Target] = [
             "RelayCore", "MSRPTransport", "MSRP", "DigestAuth", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded,
             logging,
         ]),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "Support", grdb, logging]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "MediaMixer", "Support", grdb, logging]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
-    .testTarget(name: "FocusTests", dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "Support", logging]),
+    .testTarget(
+        name: "FocusTests",
+        dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "DigestAuth", "Support", logging]),
     .testTarget(
         name: "ConfdTests",
         dependencies: [
@@ -107,7 +110,7 @@ if fuzzing {
 let fuzzed: Set<String> = [
     "MSRP", "MSRPTransport", "RelayCore", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM", "FuzzRelay",
 ]
-let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CMalloc", "CSofia", "CBench", "CFuzzDriver"]
+let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CLibXML2", "CMalloc", "CSofia", "CBench", "CFuzzDriver"]
 
 for target in targets where !withoutSwift.contains(target.name) {
     target.swiftSettings = [

@@ -22,6 +22,7 @@ extension Focus {
 
     /// The stack has forgotten the call. While the mixer is still asked, the dialog stays until it has answered.
     func ended(_ call: Call, _ ending: Ending) {
+        if dialledInVain(call, ending) { return }
         guard var dialog = dialogs[call] else { return }
         switch dialog.machine.peerGone() {
         case .releaseLater:

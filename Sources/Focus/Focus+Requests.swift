@@ -4,9 +4,13 @@ import SIP
 
 /// Requests that are no offers: OPTIONS, and the methods that are not served.
 extension Focus {
-    func requested(_ transaction: Transaction, _ request: Request, call: Call?) {
+    func requested(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
         switch request.method {
-        case "OPTIONS": options(transaction, request, call: call)
+        case "OPTIONS": options(transaction, request, within: dialog)
+        case "SUBSCRIBE": subscribed(transaction, request, within: dialog)
+        case "REFER": referred(transaction, request, within: dialog)
+        case "PUBLISH": published(transaction, request)
+        case "NOTIFY": notified(transaction, request, within: dialog)
         case let method where Capabilities.knownMethods.contains(method):
             reject(transaction, .methodNotAllowed, metadata: metadata(request), level: .debug)
         default:
@@ -16,8 +20,8 @@ extension Focus {
 
     /// What an INVITE to the same URI would get (RFC 3261 section 11.2), with the focus's capabilities
     /// (RFC 4579 section 5.13).
-    private func options(_ transaction: Transaction, _ request: Request, call: Call?) {
-        if let call, let dialog = dialogs[call] {
+    private func options(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
+        if case .call(let call)? = dialog, let dialog = dialogs[call] {
             return answerOptions(transaction, contact: contacts.value(for: dialog.room, request: request))
         }
         switch resolver.resolve(request.requestURI, local: request.local.host) {

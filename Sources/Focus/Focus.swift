@@ -101,9 +101,16 @@ package actor Focus: SIPHandler {
         case .cancelled(let call, _): cancelled(call)
         case .bye(let call, _): peerGone(call, how: "bye")
         case .ended(let call, let ending): ended(call, ending)
-        case .request(let transaction, let request): requested(transaction, request, call: nil)
-        case .inDialogRequest(let call, let transaction, let request): requested(transaction, request, call: call)
-        case .response, .answer: break  // nothing is asked by the focus yet
+        case .request(let transaction, let request): requested(transaction, request, within: nil)
+        case .inDialogRequest(let call, let transaction, let request):
+            requested(transaction, request, within: .call(call))
+        case .dialogRequest(let dialog, let transaction, let request):
+            requested(transaction, request, within: .dialog(dialog))
+        case .response(let call, let method, let response): if method == "INVITE" { dialled(call, response) }
+        case .answer(let exchange, let response):
+            _ =
+                notifyAnswered(exchange, response) || reportAnswered(exchange, response)
+                || referAnswered(exchange, response)
         }
     }
 

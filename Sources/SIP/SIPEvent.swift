@@ -5,6 +5,20 @@ package struct Call: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "call-\(id)" }
 }
 
+/// A dialog that a SUBSCRIBE or REFER outside of calls made (RFC 6665 section 4.4.1). Never reused in the life of the
+/// process.
+package struct Dialog: Sendable, Hashable, CustomStringConvertible {
+    package let id: UInt64
+    package init(id: UInt64) { self.id = id }
+    package var description: String { "dialog-\(id)" }
+}
+
+/// Where a request of ours is sent within: a call's dialog, or one of its own.
+package enum DialogReference: Sendable, Hashable {
+    case call(Call)
+    case dialog(Dialog)
+}
+
 /// A request of a peer that waits for our final response. Never reused in the life of the process.
 package struct Transaction: Sendable, Hashable, CustomStringConvertible {
     package let id: UInt64
@@ -51,6 +65,8 @@ package enum SIPEvent: Sendable {
     case bye(Call, Request)
     /// A request within a call that the stack has no own idea of: INFO, MESSAGE, REFER, OPTIONS, NOTIFY, ...
     case inDialogRequest(Call, Transaction, Request)
+    /// A request within a dialog that `SIPStack.accept` made: re-SUBSCRIBE, REFER, NOTIFY, ...
+    case dialogRequest(Dialog, Transaction, Request)
     /// A request outside of calls: OPTIONS, REGISTER, MESSAGE, REFER, SUBSCRIBE, PUBLISH, unknown methods.
     case request(Transaction, Request)
     /// A response to our INVITE, re-INVITE or UPDATE within a call. A 2xx to an INVITE wants `acknowledge`.

@@ -98,7 +98,8 @@ final class Application: SIPHandler {
                 contact: "<sip:room@\(request.local.authority)>;isfocus", body: MessageBody(sdp: "v=0\r\n"))
         case .update(_, let transaction, let request):
             stack.respond(to: transaction, status: 200, body: request.body == nil ? nil : MessageBody(sdp: "v=0\r\n"))
-        case .inDialogRequest(_, let transaction, _), .request(let transaction, _):
+        case .inDialogRequest(_, let transaction, _), .dialogRequest(_, let transaction, _),
+            .request(let transaction, _):
             stack.respond(to: transaction, status: 200)
         default:
             break
@@ -116,6 +117,7 @@ extension SIPEvent {
         case .cancelled: "cancelled"
         case .bye: "bye"
         case .inDialogRequest: "inDialogRequest"
+        case .dialogRequest: "dialogRequest"
         case .request: "request"
         case .response(_, let method, let response): "response \(method) \(response.status)"
         case .answer: "answer"
@@ -129,7 +131,7 @@ extension SIPEvent {
             .cancelled(let call, _), .bye(let call, _), .inDialogRequest(let call, _, _), .response(let call, _, _),
             .ended(let call, _):
             call
-        case .request, .answer: nil
+        case .request, .dialogRequest, .answer: nil
         }
     }
 

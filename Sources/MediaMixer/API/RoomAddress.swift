@@ -2,7 +2,7 @@
 ///
 /// The user part is case-sensitive and held unescaped; the domain is not and is held in lower case
 /// (RFC 3261 section 19.1.4), an IPv6 address without its brackets.
-package struct RoomAddress: Hashable, Sendable, CustomStringConvertible {
+package struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible {
     package let user: String
     package let domain: String
 

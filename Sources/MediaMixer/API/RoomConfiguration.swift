@@ -1,5 +1,6 @@
-/// What an operator says about one static room, and the pattern for rooms made on demand.
-package struct RoomConfiguration: Sendable, Equatable {
+/// What an operator says about one room, and the pattern for rooms made on demand. What its people change is in
+/// `RoomCondition`.
+package struct RoomConfiguration: Sendable, Equatable, Codable {
     package var address: RoomAddress
 
     /// Shown to people; may be empty.
@@ -14,6 +15,36 @@ package struct RoomConfiguration: Sendable, Equatable {
     /// The most participants the room takes; nil: the mixer's `Limits.membersPerRoom`.
     package var maximumMembers: Int?
 
+    /// Who may do what; owners may do everything, and moderators all but end the room or change its owners.
+    package var join = Group.everyone
+    package var speak = Group.everyone
+    /// Have others called (REFER, resource lists). Only participants and owners are asked about at all.
+    package var invite = Group.everyone
+    /// Remove, ban and mute others, lock the room.
+    package var remove = Group.moderators
+    /// Change subject, free text and keywords.
+    package var describe = Group.everyone
+    package var subscribe = Subscribers.policy
+
+    /// `user@domain`, or `*@domain`: who `Group.listed` is.
+    package var listed: [String] = []
+    /// `user@domain` of those who have a role from the start.
+    package var owners: [String] = []
+    package var moderators: [String] = []
+    /// May read only.
+    package var observers: [String] = []
+
+    package var allowsPrivateMessages = true
+    package var allowsNicknames = true
+    /// Whether those who hide their name (Privacy: id) may come in.
+    package var allowsAnonymous = true
+
+    package var dialOut = DialOut.refer
+    /// What is done for a client that doesn't do REFER (405, 501, 603, no answer).
+    package var dialOutFallback: DialOut? = .invite
+    /// When a room that was made on demand ends.
+    package var ends = Ending.lastLeaves
+
     package init(
         address: RoomAddress, title: String = "", allowsPlainText: Bool = true,
         welcome: Welcome = .clientsUnawareOfChatRooms(text: nil), maximumMembers: Int? = nil
@@ -25,11 +56,42 @@ package struct RoomConfiguration: Sendable, Equatable {
         self.maximumMembers = maximumMembers
     }
 
-    package enum Welcome: Sendable, Equatable {
+    package enum Welcome: Sendable, Equatable, Codable {
         case nobody
         /// RFC 7701 section 11: who sent no a=chatroom is told that this is a room and who is in it.
         /// A nil text means the mixer's own words.
         case clientsUnawareOfChatRooms(text: String?)
         case everybody(text: String)
+    }
+
+    /// A group of people, from the largest to the smallest.
+    package enum Group: String, Sendable, Codable, CaseIterable {
+        case everyone
+        /// Those whose address is in the room's domain.
+        case domain
+        case listed
+        case moderators
+        case owners
+        case nobody
+    }
+
+    /// Who may subscribe to the roster; participants always may.
+    package enum Subscribers: String, Sendable, Codable, CaseIterable {
+        case participants
+        /// Those whom the room's policy document allows (RFC 5025).
+        case policy
+        case all
+    }
+
+    package enum DialOut: String, Sendable, Codable, CaseIterable {
+        /// REFER to the room's URI: the client then calls us.
+        case refer
+        /// INVITE from the focus.
+        case invite
+    }
+
+    package enum Ending: String, Sendable, Codable, CaseIterable {
+        case lastLeaves = "last-leaves"
+        case ownerLeaves = "owner-leaves"
     }
 }

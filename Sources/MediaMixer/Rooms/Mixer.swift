@@ -89,7 +89,7 @@ final class Mixer {
                 configuration: RoomConfiguration(
                     address: request.room, allowsPlainText: configuration.onDemand.allowsPlainText,
                     welcome: configuration.onDemand.welcome), isStatic: false)
-        if let refusal = room.policy.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
+        if let refusal = room.rules.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
         lastMember &+= 1
         let id = MemberID(number: lastMember)
         // Its path names the session, so the session comes first; the member then takes it over.

@@ -27,7 +27,7 @@ final class Room {
         self.isStatic = isStatic
     }
 
-    var policy: RoomPolicy { RoomPolicy(configuration, limits: mixer.configuration) }
+    var rules: JoinRules { JoinRules(configuration, limits: mixer.configuration) }
 
     func add(_ member: Member) {
         members.append(member)

@@ -119,6 +119,11 @@ enum Action: Equatable, Sendable {
     case renegotiate(MemberID, PeerMedia, newSession: Bool)
     case joined(MemberID)
     case leave(MemberID, LeaveReason)
+    case sent(Sent)
+    case close(Dialog)
+    case dialogRoute(Dialog, Endpoint?)
+    case acknowledge(Call)
+    case cancel(Call)
     case nothing
 
     static func == (left: Action, right: Action) -> Bool {
@@ -130,6 +135,11 @@ enum Action: Equatable, Sendable {
             left == right && media == other && new == also
         case (.joined(let left), .joined(let right)): left == right
         case (.leave(let left, let reason), .leave(let right, let other)): left == right && reason == other
+        case (.sent(let left), .sent(let right)): left == right
+        case (.close(let left), .close(let right)): left == right
+        case (.dialogRoute(let left, let to), .dialogRoute(let right, let other)): left == right && to == other
+        case (.acknowledge(let left), .acknowledge(let right)): left == right
+        case (.cancel(let left), .cancel(let right)): left == right
         case (.nothing, .nothing): true
         default: false
         }
@@ -150,6 +160,21 @@ struct Answer: Equatable, Sendable {
     func sdpLine(_ prefix: String) -> String? {
         sdp.split(separator: "\r\n").first { $0.hasPrefix(prefix) }.map(String.init)
     }
+}
+
+/// A request that the focus sent.
+struct Sent: Equatable, Sendable {
+    let method: String
+    let exchange: Exchange
+    /// What it was sent within; nil: outside of all dialogs.
+    let dialog: DialogReference?
+    let target: SIPURI?
+    let from: String?
+    let headers: [HeaderField]
+    let body: MessageBody?
+
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    var text: String { body.map { String(decoding: $0.content, as: UTF8.self) } ?? "" }
 }
 
 final class Journal: Sendable {
@@ -186,6 +211,7 @@ final class FakeStack: Signalling {
     private let thread = Thread()
     private let journal: Journal
     private let timers = Mutex<[(Duration, @Sendable () -> Void)]>([])
+    private let lastExchange = Mutex<UInt64>(1_000_000)
 
     init(journal: Journal, listeners: [Endpoint]) {
         self.journal = journal
@@ -209,6 +235,68 @@ final class FakeStack: Signalling {
 
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
         timers.withLock { $0.append((delay, action)) }
+    }
+
+    func accept(_ transaction: Transaction, status: Int, contact: String, headers: [HeaderField]) -> Dialog? {
+        journal.note(
+            .answer(
+                Answer(transaction: transaction, status: status, contact: contact, headers: headers, body: nil)))
+        return Dialog(id: transaction.id)
+    }
+
+    func close(_ dialog: Dialog) { journal.note(.close(dialog)) }
+
+    func setRoute(_ dialog: Dialog, _ endpoint: Endpoint?) { journal.note(.dialogRoute(dialog, endpoint)) }
+
+    func send(
+        _ method: String, within dialog: DialogReference, contact: String?, headers: [HeaderField], body: MessageBody?
+    ) -> Exchange {
+        let exchange = nextExchange()
+        journal.note(
+            .sent(
+                Sent(
+                    method: method, exchange: exchange, dialog: dialog, target: nil, from: nil, headers: headers,
+                    body: body)))
+        return exchange
+    }
+
+    func send(
+        _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
+        body: MessageBody?
+    ) -> Exchange {
+        let exchange = nextExchange()
+        journal.note(
+            .sent(
+                Sent(
+                    method: method, exchange: exchange, dialog: nil, target: target, from: from, headers: headers,
+                    body: body)))
+        return exchange
+    }
+
+    func invite(
+        _ target: SIPURI, from: String, to: String?, contact: String?, route: Endpoint?, headers: [HeaderField],
+        body: MessageBody?, retrying: Call?
+    ) -> Call {
+        let exchange = nextExchange()
+        journal.note(
+            .sent(
+                Sent(
+                    method: "INVITE", exchange: exchange, dialog: nil, target: target, from: from, headers: headers,
+                    body: body)))
+        return Call(id: exchange.id)
+    }
+
+    func acknowledge(_ call: Call, body: MessageBody?) { journal.note(.acknowledge(call)) }
+
+    func cancel(_ call: Call) { journal.note(.cancel(call)) }
+
+    /// Ids apart from those that tests draw.
+    private func nextExchange() -> Exchange {
+        Exchange(
+            id: lastExchange.withLock { last in
+                last += 1
+                return last
+            })
     }
 
     var pendingDelays: [Duration] { timers.withLock { $0.map(\.0) } }

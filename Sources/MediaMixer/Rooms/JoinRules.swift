@@ -1,5 +1,5 @@
-/// Who may come in. Roles, bans and locks will be asked here.
-struct RoomPolicy: Sendable {
+/// What the mixer itself asks of a newcomer. Who it is was judged before, by `RoomPolicy`.
+struct JoinRules: Sendable {
     let maximumMembers: Int
     let allowsPlainText: Bool
 
