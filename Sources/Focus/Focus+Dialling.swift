@@ -1,3 +1,4 @@
+import Logging
 import SIP
 
 /// Calls of ours: dialling out by INVITE or REFER (RFC 4579 sections 5.5 to 5.7, RFC 5366).

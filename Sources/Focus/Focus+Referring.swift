@@ -1,3 +1,4 @@
+import Logging
 import SIP
 
 /// REFER (RFC 3515, RFC 4488, RFC 5368): participants are called, removed, moved at somebody's word.

@@ -1,3 +1,4 @@
+import Logging
 import SIP
 
 /// SUBSCRIBE and PUBLISH of the conference event package (RFC 4575, RFC 6665, RFC 3903).
