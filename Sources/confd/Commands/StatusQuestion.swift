@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -12,7 +14,7 @@ enum StatusQuestion {
     /// How long the server may take, in seconds.
     static let timeout = 10
 
-    static func ask(_ path: String) throws(Failure) -> [UInt8] {
+    static func ask(_ path: String, _ request: ControlMessage.Request = .status) throws(Failure) -> [UInt8] {
         guard var address = ControlSocket.socketAddress(path) else {
             throw .other("'\(path)' is too long for a socket, so the server has none")
         }
@@ -35,11 +37,23 @@ enum StatusQuestion {
             case let reason: throw .other("'\(path)' can't be reached: \(text(reason))")
             }
         }
-        let request = Array("{\"command\":\"status\"}\n".utf8)
-        guard write(descriptor, request, request.count) == request.count else {
-            throw .other("the server takes no question: \(text(errno))")
-        }
+        try send(request, descriptor)
         return try line(descriptor)
+    }
+
+    private static func send(_ request: ControlMessage.Request, _ descriptor: Int32) throws(Failure) {
+        guard let encoded = try? JSONEncoder().encode(request) else { throw .other("the question can't be written") }
+        var rest = Array(encoded)[...]
+        rest.append(UInt8(ascii: "\n"))
+        guard rest.count <= ControlMessage.longestRequest else { throw .other("that is too long for the server") }
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                throw .other("the server takes no question: \(text(errno))")
+            }
+        }
     }
 
     private static func line(_ descriptor: Int32) throws(Failure) -> [UInt8] {

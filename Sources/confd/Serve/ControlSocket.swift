@@ -7,15 +7,18 @@ internal import NIOPosix
     internal import Glibc
 #endif
 
-/// The local socket by which `confd status` asks the running server: one line of JSON each way.
+/// The local socket by which `confd status` and `confd room` ask the running server: one line of JSON each way.
 ///
-/// To be started after the listeners and closed first. It serves on a thread of its own; `snapshot` is awaited once a
+/// To be started after the listeners and closed first. It serves on a thread of its own; the handler is awaited once a
 /// request.
 final class ControlSocket: Sendable {
     /// Connections beyond that many wait to be accepted.
     static let mostConnections = 32
     /// A request that isn't there by then ends its connection.
     static let requestTimeout: TimeAmount = .seconds(3)
+    /// An answer that isn't made and taken by then ends its connection. Changes of the database may wait for those of
+    /// other processes.
+    static let answerTimeout: TimeAmount = .seconds(9)
     /// What `sun_path` of Linux holds, without its NUL.
     static let longestPath = 107
 
@@ -32,7 +35,7 @@ final class ControlSocket: Sendable {
     /// - Throws: why there is none; a server that runs already keeps it. Good for a warning: the server does its work
     ///   without.
     static func start(
-        path: String, logger: Logger, snapshot: @escaping @Sendable () async -> ServerStatus
+        path: String, logger: Logger, handler: @escaping ControlMessage.Handler
     ) async throws(StartError) -> ControlSocket {
         let lock = try takeLock("\(path).lock")
         let socket: Int32
@@ -55,7 +58,7 @@ final class ControlSocket: Sendable {
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(
-                            ControlSocketConnection(snapshot: snapshot, logger: logger))
+                            ControlSocketConnection(handler: handler, logger: logger))
                     }
                 }
                 .withBoundSocket(socket).get()

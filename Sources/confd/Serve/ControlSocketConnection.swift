@@ -2,45 +2,24 @@ internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
 
-/// What `confd status` and the server say to each other, a line of JSON each.
-enum ControlMessage {
-    /// The longest request.
-    static let longestRequest = 1024
-    /// The longest answer that is read.
-    static let longestAnswer = 64 << 20
-
-    struct Request: Codable, Equatable {
-        /// `status` is the only one.
-        var command: String
-    }
-
-    struct Answer: Codable, Equatable {
-        /// Why there is none of the others.
-        var error: String?
-        var status: ServerStatus?
-    }
-}
-
 /// One connection to the control socket: a request, its answer, the end.
 final class ControlSocketConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let snapshot: @Sendable () async -> ServerStatus
+    private let handler: ControlMessage.Handler
     private let logger: Logger
     private var request: [UInt8] = []
     private var isAnswered = false
     private var timeout: Scheduled<Void>?
 
-    init(snapshot: @escaping @Sendable () async -> ServerStatus, logger: Logger) {
-        self.snapshot = snapshot
+    init(handler: @escaping ControlMessage.Handler, logger: Logger) {
+        self.handler = handler
         self.logger = logger
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        let channel = context.channel
-        // It ends connections whose peer does not take its answer, too.
-        timeout = context.eventLoop.scheduleTask(in: ControlSocket.requestTimeout) { channel.close(promise: nil) }
+        close(context.channel, in: ControlSocket.requestTimeout)
         context.fireChannelActive()
     }
 
@@ -51,25 +30,29 @@ final class ControlSocketConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isAnswered else { return }
+        let seen = request.count
         request += unwrapInboundIn(data).readableBytesView
-        guard let end = request.firstIndex(of: UInt8(ascii: "\n")) else {
+        guard let end = request[seen...].firstIndex(of: UInt8(ascii: "\n")) else {
             if request.count > ControlMessage.longestRequest {
                 answer(context, ControlMessage.Answer(error: "the request is too long"))
             }
             return
         }
-        let decoded = try? JSONDecoder().decode(ControlMessage.Request.self, from: Data(request[..<end]))
-        switch decoded?.command {
-        case "status":
-            isAnswered = true
-            let channel = context.channel
-            let snapshot = snapshot
-            Task { ControlMessage.Answer(status: await snapshot()).write(to: channel) }
-        case let command?:
-            answer(context, ControlMessage.Answer(error: "the command '\(command)' is not known"))
-        case nil:
-            answer(context, ControlMessage.Answer(error: "the request is not {\"command\": ...} in one line"))
+        isAnswered = true
+        let channel = context.channel
+        guard let request = try? JSONDecoder().decode(ControlMessage.Request.self, from: Data(request[..<end])) else {
+            let error = "the request is not understood; are this program and the server of one version?"
+            return ControlMessage.Answer(error: error).write(to: channel)
         }
+        // It ends connections whose peer does not take its answer, too.
+        close(channel, in: ControlSocket.answerTimeout)
+        let handler = handler
+        Task { await handler(request).write(to: channel) }
+    }
+
+    private func close(_ channel: any Channel, in time: TimeAmount) {
+        timeout?.cancel()
+        timeout = channel.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
     }
 
     private func answer(_ context: ChannelHandlerContext, _ answer: ControlMessage.Answer) {

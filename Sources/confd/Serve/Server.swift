@@ -86,7 +86,7 @@ actor Server {
         do throws(StartError) {
             control = try await ControlSocket.start(
                 path: ControlSocket.path(stateDirectory: stateDirectory), logger: Logger(label: "control")
-            ) { [self] in await status() }
+            ) { [self] in await answer($0) }
         } catch {
             logger.warning("confd status will not work", metadata: ["reason": "\(error)"])
         }
@@ -179,6 +179,14 @@ actor Server {
         result.append(("msrp", text(conference == nil ? listeners.relay : listeners.msrp)))
         if !listeners.plan.isShared { result.append(("relay", text(listeners.relay))) }
         return result
+    }
+
+    /// Answers a command.
+    private func answer(_ request: ControlMessage.Request) async -> ControlMessage.Answer {
+        switch request.command {
+        case "status": ControlMessage.Answer(status: await status())
+        case let command: ControlMessage.Answer(error: "the command '\(command)' is not known")
+        }
     }
 
     /// For `confd status`.
