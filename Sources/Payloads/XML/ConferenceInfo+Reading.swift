@@ -1,0 +1,6 @@
+extension ConferenceInfo {
+    /// - Throws: `XMLError`.
+    package init(parsing octets: some Collection<UInt8>, limits: XMLLimits = XMLLimits()) throws(XMLError) {
+        throw .malformed(line: 0)
+    }
+}

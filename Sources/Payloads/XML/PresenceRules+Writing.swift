@@ -1,0 +1,4 @@
+extension PresenceRules {
+    /// The document.
+    package func xml() -> [UInt8] { [] }
+}
