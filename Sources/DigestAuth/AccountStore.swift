@@ -13,10 +13,16 @@ package protocol AccountStore: Sendable {
 
     /// Looks the account up.
     func lookUp(username: String, realm: String) async -> AccountLookup
+
+    /// Other addresses that are the account's, each `user@domain`: its owner may call itself by them in From.
+    ///
+    /// - Parameter username: without its domain.
+    func aliases(username: String, realm: String) async -> [String]
 }
 
 extension AccountStore {
     package func knownAlgorithms(realm: String) -> [DigestAlgorithm]? { nil }
+    package func aliases(username: String, realm: String) async -> [String] { [] }
 }
 
 /// What looking for an account gave.

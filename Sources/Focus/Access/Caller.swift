@@ -17,9 +17,13 @@ struct Caller: Sendable, Equatable {
     var aliases: [String] = []
     var displayName: String?
     /// `user@domain` of the real identity, domain in lower case: what policy compares. Never shown when anonymous.
+    /// Of those whose identity nobody knows it is the anonymous one, so that no two of them have the same.
     var account: String
     var isAnonymous = false
     var proof = Proof.believed
+    /// The address the request came from: requests within the dialog that come from there need no proof again. Nil:
+    /// nobody's, so that each is asked again.
+    var source: String?
 
     func who(isParticipant: Bool) -> RoomPolicy.Who {
         RoomPolicy.Who(account: account, isAnonymous: isAnonymous, isParticipant: isParticipant)
