@@ -33,6 +33,11 @@ extension Focus {
     /// False when the exchange is no REFER of ours.
     func referAnswered(_ exchange: Exchange, _ response: Response) -> Bool { false }
 
+    /// A NOTIFY of a REFER that we sent outside of calls.
+    func notified(_ transaction: Transaction, _ request: Request, of exchange: Exchange) {
+        reject(transaction, .gone, metadata: metadata(request), level: .debug)
+    }
+
     /// NOTIFY from those we sent a REFER to.
     func notified(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
         reject(transaction, .gone, metadata: metadata(request), level: .debug)

@@ -15,6 +15,12 @@ package protocol Signalling: Sendable {
 
     func setRoute(_ call: Call, _ endpoint: Endpoint?)
 
+    /// The call whose dialog has these three (Join, Replaces, Target-Dialog: RFC 3891 section 3, RFC 3911 section 4).
+    /// - Parameters:
+    ///   - localTag: ours, which those headers name as to-tag.
+    ///   - remoteTag: the peer's: their from-tag.
+    func call(callID: String, localTag: String, remoteTag: String) -> Call?
+
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void)
 
     // MARK: Dialogs of SUBSCRIBE and REFER
@@ -31,10 +37,11 @@ package protocol Signalling: Sendable {
 
     // MARK: Requests of ours
 
-    /// Outside of all dialogs; the answers come as `SIPEvent.answer`.
+    /// Outside of all dialogs; the answers come as `SIPEvent.answer`, what a REFER leads to as `SIPEvent.notify`. See
+    /// `SIPStack.send`.
     func send(
-        _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
-        body: MessageBody?
+        _ method: String, to target: SIPURI, from: String, to: String?, contact: String?, route: Endpoint?,
+        headers: [HeaderField], body: MessageBody?, retrying: Exchange?
     ) -> Exchange
 
     /// See `SIPStack.invite`.
@@ -71,6 +78,12 @@ struct StackSignalling: Signalling {
         stack.assumeIsolated { $0.setRoute(call, endpoint) }
     }
 
+    func call(callID: String, localTag: String, remoteTag: String) -> Call? {
+        stack.assumeIsolated {
+            $0.find(DialogName(callID: callID, localTag: localTag, remoteTag: remoteTag))
+        }
+    }
+
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
         stack.assumeIsolated { _ = $0.schedule(after: delay, action) }
     }
@@ -94,11 +107,13 @@ struct StackSignalling: Signalling {
     }
 
     func send(
-        _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
-        body: MessageBody?
+        _ method: String, to target: SIPURI, from: String, to: String?, contact: String?, route: Endpoint?,
+        headers: [HeaderField], body: MessageBody?, retrying: Exchange?
     ) -> Exchange {
         stack.assumeIsolated {
-            $0.send(method, to: target, from: from, contact: contact, route: route, headers: headers, body: body)
+            $0.send(
+                method, to: target, from: from, to: to, contact: contact, route: route, headers: headers, body: body,
+                retrying: retrying)
         }
     }
 

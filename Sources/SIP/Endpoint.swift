@@ -15,21 +15,31 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// A host name or a literal address; IPv6 is held without brackets.
     package let host: String
     package let port: Int
+    /// Of a listener: only peers that show a certificate which `SIPConfiguration.trust` vouches for get in.
+    package let isTrusted: Bool
 
-    package init(transport: SIPTransport, host: String, port: Int) {
+    package init(transport: SIPTransport, host: String, port: Int, isTrusted: Bool = false) {
         self.transport = transport
+        self.isTrusted = isTrusted && transport == .tls
         self.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         self.port = port
     }
 
-    /// Parses `udp:127.0.0.1:5060`, `tls:[::1]:5061`; without a port the transport's default is taken.
+    /// Parses `udp:127.0.0.1:5060`, `tls:[::1]:5061`, `tls-trusted:192.0.2.1:5063`; without a port the transport's
+    /// default is taken.
     package init?(_ text: some StringProtocol) {
-        guard let colon = text.firstIndex(of: ":"),
-            let transport = SIPTransport(rawValue: text[..<colon].lowercased()),
+        guard let colon = text.firstIndex(of: ":") else { return nil }
+        let name = text[..<colon].lowercased()
+        let isTrusted = name == Self.trustedName
+        guard let transport = isTrusted ? .tls : SIPTransport(rawValue: name),
             let authority = HostPort(text[text.index(after: colon)...])
         else { return nil }
-        self.init(transport: transport, host: authority.host, port: authority.port ?? transport.defaultPort)
+        self.init(
+            transport: transport, host: authority.host, port: authority.port ?? transport.defaultPort,
+            isTrusted: isTrusted)
     }
+
+    private static let trustedName = "tls-trusted"
 
     package var isIPv6: Bool { host.contains(":") }
 
@@ -43,7 +53,7 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     package var isWildcard: Bool { host == "0.0.0.0" || host == "::" || host == "*" }
 
     /// `udp:127.0.0.1:5060`, what `init(_:)` takes.
-    package var description: String { "\(transport.rawValue):\(authority)" }
+    package var description: String { "\(isTrusted ? Self.trustedName : transport.rawValue):\(authority)" }
 }
 
 /// `host[:port]` as it stands in URIs and settings.

@@ -12,9 +12,13 @@ package struct Request: Sendable {
     package let source: Endpoint
     /// The listener it arrived at; a wildcard listener shows the concrete local address that faces the source.
     package let local: Endpoint
+    /// The names in the certificate of a peer that proved to have one: on a listener for trusted peers only
+    /// (`local.isTrusted`), else empty.
+    package let peerNames: [String]
 
     package init(
-        method: String, requestURI: SIPURI, headers: HeaderFields, body: MessageBody?, source: Endpoint, local: Endpoint
+        method: String, requestURI: SIPURI, headers: HeaderFields, body: MessageBody?, source: Endpoint,
+        local: Endpoint, peerNames: [String] = []
     ) {
         self.method = method
         self.requestURI = requestURI
@@ -22,6 +26,7 @@ package struct Request: Sendable {
         self.body = body
         self.source = source
         self.local = local
+        self.peerNames = peerNames
     }
 
     /// The caller; nil when its URI is of a kind we cannot take apart.

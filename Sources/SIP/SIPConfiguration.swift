@@ -4,14 +4,19 @@ package struct SIPConfiguration: Sendable {
     package var listeners: [Endpoint]
     /// The certificate TLS listeners present; needed when there is one.
     package var identity: TLSIdentity?
+    /// PEM text of the certificates that vouch for peers: for who connects to a listener for trusted peers (needed when
+    /// there is one), and for who we connect to over TLS. Nil: the system's for the latter.
+    package var trust: String?
+    /// Whether the chain and the name in the certificate of a peer that we connect to over TLS are verified.
+    package var verifiesPeers = true
     /// The product shown in User-Agent and Server.
     package var product = "confd"
     /// Allow, in every response that carries one (RFC 3261 section 20.5).
     package var allow = [
-        "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS", "REFER", "SUBSCRIBE", "NOTIFY", "INFO",
+        "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS", "REFER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO",
     ]
     /// Option tags we understand: shown in Supported; a Require of anything else is answered 420.
-    package var supported = ["timer", "replaces", "norefersub"]
+    package var supported = ["timer", "replaces", "join", "norefersub", "multiple-refer", "recipient-list-invite"]
     /// Event packages (RFC 6665 section 8.2.2).
     package var allowEvents = ["conference"]
     /// Accept for INVITE.
@@ -23,6 +28,10 @@ package struct SIPConfiguration: Sendable {
     package var maximumPendingTransactions = 20_000
     /// How many calls may exist at a time; more INVITEs are answered 503.
     package var maximumCalls = 50_000
+    /// How many dialogs of SUBSCRIBE and REFER may exist at a time; more are answered 503.
+    package var maximumDialogs = 50_000
+    /// How many REFERs of ours wait for their NOTIFYs at a time; the oldest are forgotten.
+    package var maximumReferrals = 4096
 
     /// How many stream connections may be open at a time; more are closed at once.
     package var maximumConnections = 10_000

@@ -65,6 +65,9 @@ package enum SIPEvent: Sendable {
     case bye(Call, Request)
     /// A request within a call that the stack has no own idea of: INFO, MESSAGE, REFER, OPTIONS, NOTIFY, ...
     case inDialogRequest(Call, Transaction, Request)
+    /// A NOTIFY for a REFER that `SIPStack.send` sent outside of calls: it came within five minutes, with the REFER's
+    /// Call-ID and From tag. It may come before the REFER's answer.
+    case notify(Exchange, Transaction, Request)
     /// A request within a dialog that `SIPStack.accept` made: re-SUBSCRIBE, REFER, NOTIFY, ...
     case dialogRequest(Dialog, Transaction, Request)
     /// A request outside of calls: OPTIONS, REGISTER, MESSAGE, REFER, SUBSCRIBE, PUBLISH, unknown methods.

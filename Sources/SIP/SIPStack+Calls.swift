@@ -194,10 +194,16 @@ extension SIPStack {
         cs_cancel(record.pointer)
     }
 
-    /// Sends a request outside of any call; its responses come as `SIPEvent.answer`.
+    /// Sends a request outside of any call; its responses come as `SIPEvent.answer`. NOTIFYs that a REFER leads to
+    /// come as `SIPEvent.notify`, for five minutes.
+    ///
+    /// - Parameters:
+    ///   - to: a To value; the target when nil.
+    ///   - retrying: a request that was challenged (401, 407): the new one goes on with its Call-ID and From tag, its
+    ///     CSeq one higher (RFC 3261 section 22.2); put the Authorization into `headers`.
     package func send(
-        _ method: String, to target: SIPURI, from: String, contact: String? = nil, route: Endpoint? = nil,
-        headers: [HeaderField] = [], body: MessageBody? = nil
+        _ method: String, to target: SIPURI, from: String, to: String? = nil, contact: String? = nil,
+        route: Endpoint? = nil, headers: [HeaderField] = [], body: MessageBody? = nil, retrying: Exchange? = nil
     ) -> Exchange {
         guard
             let id = start(

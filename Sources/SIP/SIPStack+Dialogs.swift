@@ -22,6 +22,9 @@ extension SIPStack {
     /// Sends later requests of this dialog to `endpoint` whatever the Contact says.
     package func setRoute(_ dialog: Dialog, _ endpoint: Endpoint?) {}
 
+    /// The call whose dialog a Join, Replaces or Target-Dialog header names; nil when there is none.
+    package func find(_ name: DialogName) -> Call? { nil }
+
     /// Forgets a dialog; later requests of the peer within it get 481.
     package func close(_ dialog: Dialog) {}
 }

@@ -105,6 +105,7 @@ package actor SIPStack {
         switch event {
         case .invite(_, let transaction, _), .reinvite(_, let transaction, _), .update(_, let transaction, _),
             .inDialogRequest(_, let transaction, _), .dialogRequest(_, let transaction, _),
+            .notify(_, let transaction, _),
             .request(let transaction, _):
             respond(to: transaction, status: 503)
         default:

@@ -99,6 +99,7 @@ final class Application: SIPHandler {
         case .update(_, let transaction, let request):
             stack.respond(to: transaction, status: 200, body: request.body == nil ? nil : MessageBody(sdp: "v=0\r\n"))
         case .inDialogRequest(_, let transaction, _), .dialogRequest(_, let transaction, _),
+            .notify(_, let transaction, _),
             .request(let transaction, _):
             stack.respond(to: transaction, status: 200)
         default:
@@ -119,6 +120,7 @@ extension SIPEvent {
         case .inDialogRequest: "inDialogRequest"
         case .dialogRequest: "dialogRequest"
         case .request: "request"
+        case .notify: "notify"
         case .response(_, let method, let response): "response \(method) \(response.status)"
         case .answer: "answer"
         case .ended: "ended"
@@ -131,7 +133,7 @@ extension SIPEvent {
             .cancelled(let call, _), .bye(let call, _), .inDialogRequest(let call, _, _), .response(let call, _, _),
             .ended(let call, _):
             call
-        case .request, .dialogRequest, .answer: nil
+        case .request, .dialogRequest, .notify, .answer: nil
         }
     }
 
@@ -142,7 +144,8 @@ extension SIPEvent {
     var request: Request? {
         switch self {
         case .invite(_, _, let request), .reinvite(_, _, let request), .update(_, _, let request),
-            .bye(_, let request), .inDialogRequest(_, _, let request), .request(_, let request):
+            .bye(_, let request), .inDialogRequest(_, _, let request), .dialogRequest(_, _, let request),
+            .notify(_, _, let request), .request(_, let request):
             request
         default: nil
         }
