@@ -50,6 +50,7 @@ extension Focus {
             throw .malformed("no usable From")
         }
         if caller.isAnonymous { anonymousCallers = serial }
+        let account = "\(request.from?.uri.user ?? "")@\(RoomResolver.normalized(request.from?.uri.host ?? ""))"
 
         var negotiation = MSRPNegotiation(local: configuration.media, originID: .random(in: .min ... .max))
         let body = SessionBody(of: request)
@@ -68,10 +69,15 @@ extension Focus {
         let join = JoinRequest(
             room: room, roomHosts: [request.requestURI.host, request.to?.uri.host ?? "", request.local.host],
             participant: caller.uri, aliases: caller.aliases, displayName: caller.displayName,
-            createsMissingRoom: configuration.createsRoomsOnDemand, media: media, localHost: authority.host,
-            localPort: authority.port, signallingSource: request.source.host)
+            account: account, isAnonymous: caller.isAnonymous,
+            terms: configuration.createsRoomsOnDemand ? RoomTerms(RoomConfiguration(address: room)) : nil,
+            media: media, localHost: authority.host, localPort: authority.port, signallingSource: request.source.host)
         let dialog = ParticipantDialog(
-            negotiation: negotiation, room: room, participant: caller.uri, callID: request.callID)
+            negotiation: negotiation, room: room,
+            caller: Caller(
+                uri: caller.uri, aliases: caller.aliases, displayName: caller.displayName, account: account,
+                isAnonymous: caller.isAnonymous),
+            source: request.source, device: contact.uri, joining: .init(), callID: request.callID)
         return (room, dialog, join)
     }
 

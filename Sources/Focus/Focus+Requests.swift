@@ -30,14 +30,10 @@ extension Focus {
         case .server: answerOptions(transaction, contact: contacts.value(for: nil, request: request))
         case .room(let room):
             let contact = contacts.value(for: room, request: request)
-            if configuration.createsRoomsOnDemand { return answerOptions(transaction, contact: contact) }
-            let metadata = metadata(request)
-            Task.immediate {
-                if await mixer.roomExists(room) {
-                    answerOptions(transaction, contact: contact)
-                } else {
-                    reject(transaction, .notFound, metadata: metadata, level: .debug)
-                }
+            if configuration.createsRoomsOnDemand || rooms[room] != nil {
+                answerOptions(transaction, contact: contact)
+            } else {
+                reject(transaction, .notFound, metadata: metadata(request), level: .debug)
             }
         }
     }

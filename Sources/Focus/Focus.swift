@@ -23,6 +23,7 @@ package actor Focus: SIPHandler {
     /// Participants' calls: being set up, running, and being ended.
     package var callCount: Int { dialogs.count }
     var roster = Roster()
+    var rooms = RoomBook()
     /// INVITEs the mixer is asked about.
     var pendingInvites = 0
     /// Members that ended before their reservation was heard of.
@@ -106,6 +107,7 @@ package actor Focus: SIPHandler {
             requested(transaction, request, within: .call(call))
         case .dialogRequest(let dialog, let transaction, let request):
             requested(transaction, request, within: .dialog(dialog))
+        case .notify(let exchange, let transaction, let request): notified(transaction, request, of: exchange)
         case .response(let call, let method, let response): if method == "INVITE" { dialled(call, response) }
         case .answer(let exchange, let response):
             _ =
@@ -121,7 +123,7 @@ package actor Focus: SIPHandler {
     }
 
     package func handle(_ event: MemberEvent) {
-        _ = roster.apply(event)
+        updateRoster { $0.apply(event, at: $1) }
         switch event {
         case .ended(let member, let cause): mediaEnded(member.id, cause)
         case .mediaLost(let member):

@@ -1,3 +1,4 @@
+package import MediaMixer
 package import Payloads
 
 /// The focus's settings; every limit a peer can run into has its name here.
@@ -15,8 +16,27 @@ package struct FocusConfiguration: Sendable {
     /// Where the mixer listens, with the actual ports; wildcards as they are.
     package var mediaListeners: [HostAndPort]
 
+    /// The static rooms that the configuration file has.
+    package var rooms: [RoomConfiguration] = []
+
     /// `[Conference] adhoc_rooms`: whether an INVITE makes a room that isn't there.
     package var createsRoomsOnDemand = true
+
+    /// Who may make rooms, by INVITE to a new address or to the factory; `Group.listed` is `creators`. Moderators and
+    /// owners are those of the room to be, so these two groups are nobody.
+    package var mayCreate = RoomConfiguration.Group.everyone
+
+    /// `user@domain`, or `*@domain`.
+    package var creators: [String] = []
+
+    /// What rooms made on demand are like; the address is each room's own.
+    package var adhoc = RoomConfiguration(address: RoomAddress(user: "", domain: ""))
+
+    /// How long a room made on demand stays when its last participant has left, so that it can come back.
+    package var adhocGrace = Duration.zero
+
+    /// The user part that makes a new room (RFC 4579 section 5.4); nil: there is no conference factory.
+    package var factoryName: String? = "conference"
 
     /// What every answer and offer of ours says about MSRP.
     package var media: LocalMedia
@@ -30,7 +50,13 @@ package struct FocusConfiguration: Sendable {
     /// How long shutdown waits for the BYEs to be answered.
     package var shutdownTimeout: Duration = .seconds(5)
 
+    /// Dialling out: routing, times and bounds.
+    package var dialling = DialConfiguration()
+
     package var limits = Limits()
+
+    package var access = AccessConfiguration()
+    package var notifying = NotifyConfiguration()
 
     package init(domains: [String], mediaListeners: [HostAndPort], media: LocalMedia) {
         self.domains = domains
@@ -42,6 +68,10 @@ package struct FocusConfiguration: Sendable {
     package struct Limits: Sendable {
         /// Participants in all rooms, pending ones included: 480.
         package var participants = 20_000
+        /// The most that any room takes, whatever its configuration says: 486.
+        package var participantsPerRoom = 1_000
+        /// Rooms: 480.
+        package var rooms = 10_000
         /// INVITE dialogs, those that are ending included: 480.
         package var dialogs = 25_000
         /// INVITEs that wait for the mixer: 480.

@@ -2,9 +2,12 @@ package import MediaMixer
 
 /// What the focus needs of the mixer.
 ///
-/// `joined` and `leave` don't wait and keep their order, so an ACK with a BYE behind it is seen as that.
+/// What isn't waited for keeps its order, so an ACK with a BYE behind it is seen as that.
 package protocol Mixer: Sendable {
-    func roomExists(_ room: RoomAddress) async -> Bool
+    /// Opens a room, or changes it.
+    func open(_ room: RoomTerms)
+    /// - Parameter version: that of the room's last terms; one opened anew meanwhile has a larger one, and stays.
+    func close(_ room: RoomAddress, version: UInt64)
     func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation
     func renegotiate(_ member: MemberID, media: PeerMedia, newSession: Bool) async throws(JoinRefusal) -> Reservation
     func joined(_ member: MemberID)
@@ -16,6 +19,8 @@ final class MixerPost: Mixer {
     private enum Letter: Sendable {
         case joined(MemberID)
         case left(MemberID, LeaveReason)
+        case opened(RoomTerms)
+        case closed(RoomAddress, version: UInt64)
     }
 
     private let mixer: MixerHandle
@@ -23,7 +28,8 @@ final class MixerPost: Mixer {
 
     init(_ mixer: MixerHandle) {
         self.mixer = mixer
-        // Unbounded, but there are at most two letters for each INVITE that was accepted.
+        // Unbounded, but there are at most two letters for each INVITE that was accepted, and one for each change of a
+        // room.
         let (stream, letters) = AsyncStream.makeStream(of: Letter.self)
         self.letters = letters
         Task {
@@ -31,6 +37,8 @@ final class MixerPost: Mixer {
                 switch letter {
                 case .joined(let member): await mixer.joined(member)
                 case .left(let member, let reason): await mixer.leave(member, reason: reason)
+                case .opened(let room): await mixer.open(room)
+                case .closed(let room, let version): await mixer.close(room, version: version)
                 }
             }
         }
@@ -38,7 +46,9 @@ final class MixerPost: Mixer {
 
     deinit { letters.finish() }
 
-    func roomExists(_ room: RoomAddress) async -> Bool { await mixer.roomExists(room) }
+    func open(_ room: RoomTerms) { letters.yield(.opened(room)) }
+
+    func close(_ room: RoomAddress, version: UInt64) { letters.yield(.closed(room, version: version)) }
 
     func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation { try await mixer.reserve(request) }
 

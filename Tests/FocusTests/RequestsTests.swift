@@ -40,8 +40,10 @@ struct RequestsTests {
 
     @Test("OPTIONS to a room that could not be joined: 404 (RFC 3261 section 11.2)")
     func missingRoom() async throws {
-        let bench = Bench { $0.createsRoomsOnDemand = false }
-        bench.mixer.add(Bench.room)
+        let bench = Bench {
+            $0.createsRoomsOnDemand = false
+            $0.rooms = [RoomConfiguration(address: Bench.room)]
+        }
         #expect(try await bench.refusal(of: .options("sip:lobby@example.com")).status == 200)
         #expect(try await bench.refusal(of: .options("sip:Lobby@example.com")).status == 404)
         #expect(try await bench.refusal(of: .options("sip:lobby@example.net")).status == 404)

@@ -40,7 +40,7 @@ final class MixerFixture: Sendable {
         mixer = await MixerHandle.start(transport: transport, configuration: configuration, logger: logger) {
             log.append($0)
         }
-        await mixer.configureRooms([RoomConfiguration(address: room, title: "The lobby", welcome: welcome)])
+        await mixer.open(RoomTerms(RoomConfiguration(address: room, title: "The lobby", welcome: welcome)))
     }
 
     func end() async throws {
@@ -92,8 +92,9 @@ final class MixerFixture: Sendable {
         try await mixer.reserve(
             JoinRequest(
                 room: room ?? self.room, participant: "sip:\(user)@example.com", displayName: nil,
-                createsMissingRoom: creates, media: media(user, adjust: adjust), localHost: "127.0.0.1",
-                localPort: Int(address.port)))
+                account: "\(user)@example.com",
+                terms: creates ? RoomTerms(RoomConfiguration(address: room ?? self.room)) : nil,
+                media: media(user, adjust: adjust), localHost: "127.0.0.1", localPort: Int(address.port)))
     }
 
     /// Reserved, acknowledged, connected and bound.

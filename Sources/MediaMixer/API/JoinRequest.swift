@@ -14,8 +14,14 @@ package struct JoinRequest: Sendable {
 
     package var displayName: String?
 
-    /// Make the room if it isn't there (rooms on demand).
-    package var createsMissingRoom: Bool
+    /// `user@domain`: whom the room's rules and condition mean.
+    package var account: String
+
+    /// Hides its name from others.
+    package var isAnonymous: Bool
+
+    /// The room as it is to be when this has come in; one that isn't there is opened with it. Nil: it must be there.
+    package var terms: RoomTerms?
 
     package var media: PeerMedia
 
@@ -28,15 +34,17 @@ package struct JoinRequest: Sendable {
 
     package init(
         room: RoomAddress, roomHosts: [String] = [], participant: String, aliases: [String] = [],
-        displayName: String? = nil, createsMissingRoom: Bool, media: PeerMedia, localHost: String, localPort: Int,
-        signallingSource: String? = nil
+        displayName: String? = nil, account: String = "", isAnonymous: Bool = false, terms: RoomTerms? = nil,
+        media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
     ) {
         self.room = room
         self.roomHosts = roomHosts.map { $0.lowercased() }.filter { $0 != room.domain }
         self.participant = participant
         self.aliases = aliases
         self.displayName = displayName
-        self.createsMissingRoom = createsMissingRoom
+        self.account = account
+        self.isAnonymous = isAnonymous
+        self.terms = terms
         self.media = media
         self.localHost = localHost
         self.localPort = localPort

@@ -26,6 +26,10 @@ package enum LeaveReason: Sendable, Equatable {
     case departed
     /// The join never completed: CANCEL, no ACK.
     case notCompleted
+    /// By a moderator or an operator, or by the end of the room.
+    case removed
+    /// Another dialog of the same participant has taken its place (RFC 3891).
+    case replaced
     case shutdown
 }
 

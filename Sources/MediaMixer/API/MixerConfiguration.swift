@@ -33,20 +33,9 @@ package struct MixerConfiguration: Sendable {
     /// Whether the old path may be taken again by the same client after a loss, without a new offer.
     package var reconnectsSameSession = false
 
-    package var maximumRooms = 10_000
+    package var maximumRooms = 20_000
     package var maximumMembersPerRoom = 1_000
     package var maximumMembers = 20_000
-
-    /// What holds in rooms made on demand.
-    package var onDemand = OnDemand()
-
-    /// The part of `RoomConfiguration` that rooms made on demand share.
-    package struct OnDemand: Sendable, Equatable {
-        package var allowsPlainText = true
-        package var welcome = RoomConfiguration.Welcome.clientsUnawareOfChatRooms(text: nil)
-
-        package init() {}
-    }
 
     package init() {}
 

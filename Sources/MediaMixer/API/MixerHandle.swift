@@ -20,20 +20,22 @@ package struct MixerHandle: Sendable {
         return MixerHandle(transport: transport, bound: bound)
     }
 
-    /// Sets the static rooms. Those no longer named live on until their last member leaves.
-    package func configureRooms(_ rooms: [RoomConfiguration]) async {
-        await perform { $0.configureRooms(rooms) }
+    /// Opens a room, or gives one that is open other terms.
+    package func open(_ room: RoomTerms) async {
+        await perform { $0.open(room) }
     }
 
-    package func roomExists(_ room: RoomAddress) async -> Bool {
-        await perform { $0.room(room) != nil }
+    /// Closes a room whose terms are not newer than `version`. Members that are still there leave with `.removed`.
+    package func close(_ room: RoomAddress, version: UInt64) async {
+        await perform { $0.close(room, version: version) }
     }
 
-    package func roomConfiguration(_ room: RoomAddress) async -> RoomConfiguration? {
-        await perform { $0.room(room)?.configuration }
+    /// What holds in a room; nil when it isn't open.
+    package func terms(of room: RoomAddress) async -> RoomTerms? {
+        await perform { $0.room(room)?.terms }
     }
 
-    /// Makes the room if need be, the member (pending) and its session. They exist when this returns.
+    /// Makes the room if need be (`JoinRequest.terms`), the member (pending) and its session. They exist when this returns.
     ///
     /// For an offerless INVITE `media.path` is empty; `renegotiate` without a new session brings the peer's answer.
     package func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation {

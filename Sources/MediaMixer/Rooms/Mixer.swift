@@ -41,30 +41,24 @@ final class Mixer {
 
     // MARK: Rooms
 
-    func configureRooms(_ configurations: [RoomConfiguration]) {
-        let named = Set(configurations.map(\.address))
-        for room in Array(rooms.values) where room.isStatic && !named.contains(room.address) {
-            room.isStatic = false
-            removeIfUnused(room)
+    /// Terms that are older than what the room has come too late and change nothing.
+    func open(_ terms: RoomTerms) {
+        if let room = rooms[terms.address] {
+            if terms.version >= room.terms.version { room.terms = terms }
+        } else if !isClosing, rooms.count < configuration.maximumRooms {
+            rooms[terms.address] = Room(mixer: self, terms: terms)
+            counters.rooms = rooms.count
         }
-        for configuration in configurations {
-            if let room = rooms[configuration.address] {
-                room.configuration = configuration
-                room.isStatic = true
-            } else {
-                rooms[configuration.address] = Room(mixer: self, configuration: configuration, isStatic: true)
-            }
-        }
+    }
+
+    func close(_ address: RoomAddress, version: UInt64) {
+        guard let room = rooms[address], room.terms.version <= version else { return }
+        for member in room.members { leave(member.id, reason: .removed) }
+        rooms[address] = nil
         counters.rooms = rooms.count
     }
 
     func room(_ address: RoomAddress) -> Room? { rooms[address] }
-
-    private func removeIfUnused(_ room: Room) {
-        guard !room.isStatic, room.members.isEmpty else { return }
-        rooms[room.address] = nil
-        counters.rooms = rooms.count
-    }
 
     // MARK: Members
 
@@ -77,18 +71,15 @@ final class Mixer {
     private func makeMember(_ request: JoinRequest) throws(JoinRefusal) -> Reservation {
         if isClosing { throw .shuttingDown }
         guard members.count < configuration.maximumMembers else { throw .tooManyMembers }
-        let existing = rooms[request.room]
-        if existing == nil {
-            guard request.createsMissingRoom else { throw .noSuchRoom }
+        let room: Room
+        if let existing = rooms[request.room] {
+            room = existing
+            if let terms = request.terms, terms.version >= room.terms.version { room.terms = terms }
+        } else {
+            guard let terms = request.terms, terms.address == request.room else { throw .noSuchRoom }
             guard rooms.count < configuration.maximumRooms else { throw .tooManyRooms }
+            room = Room(mixer: self, terms: terms)
         }
-        let room =
-            existing
-            ?? Room(
-                mixer: self,
-                configuration: RoomConfiguration(
-                    address: request.room, allowsPlainText: configuration.onDemand.allowsPlainText,
-                    welcome: configuration.onDemand.welcome), isStatic: false)
         if let refusal = room.rules.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
         lastMember &+= 1
         let id = MemberID(number: lastMember)
@@ -182,7 +173,6 @@ final class Mixer {
         member.end(mode)
         let room = member.room
         room.remove(member)
-        removeIfUnused(room)
     }
 
     func closeAll() {

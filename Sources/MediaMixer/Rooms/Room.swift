@@ -11,8 +11,7 @@ import Payloads
 final class Room {
     let mixer: Mixer
     let address: RoomAddress
-    var configuration: RoomConfiguration
-    var isStatic: Bool
+    var terms: RoomTerms
     private(set) var members: [Member] = []
     var state = RoomState()
     /// Senders nobody reads from until slow receivers have caught up.
@@ -20,14 +19,13 @@ final class Room {
     private var slowMembers = 0
     private var pausedSenders: [(member: Member, since: NIODeadline)] = []
 
-    init(mixer: Mixer, configuration: RoomConfiguration, isStatic: Bool) {
+    init(mixer: Mixer, terms: RoomTerms) {
         self.mixer = mixer
-        self.address = configuration.address
-        self.configuration = configuration
-        self.isStatic = isStatic
+        address = terms.address
+        self.terms = terms
     }
 
-    var rules: JoinRules { JoinRules(configuration, limits: mixer.configuration) }
+    var rules: JoinRules { JoinRules(terms.configuration, limits: mixer.configuration) }
 
     func add(_ member: Member) {
         members.append(member)
@@ -79,7 +77,7 @@ final class Room {
     func say(_ text: String, to member: Member) {
         let envelope = Envelope(
             text: ByteBuffer(string: text), contentType: "text/plain; charset=utf-8",
-            from: .init(displayName: configuration.title.isEmpty ? nil : configuration.title, uri: address.uri),
+            from: .init(displayName: terms.title.isEmpty ? nil : terms.title, uri: address.uri),
             room: address, dateTime: mixer.dateTime())
         member.deliver(Fanout(envelope, mixer: mixer), now: mixer.now)
     }
@@ -133,13 +131,13 @@ final class Room {
 
     /// RFC 7701 section 11: a client that doesn't know chat rooms is told what it is in, and who is there.
     func welcome(_ member: Member) {
-        switch configuration.welcome {
+        switch terms.configuration.welcome {
         case .nobody: return
         case .everybody(let text): say(text, to: member)
         case .clientsUnawareOfChatRooms(let text):
             guard !member.media.isChatRoomAware else { return }
             if let text { return say(text, to: member) }
-            let title = configuration.title.isEmpty ? address.description : configuration.title
+            let title = terms.title.isEmpty ? address.description : terms.title
             let shown = members.filter { $0 !== member && $0.isJoined }.prefix(Self.mostNamed)
             let names = shown.map { $0.nickname ?? $0.displayName ?? $0.uri }.joined(separator: ", ")
             let here = names.isEmpty ? "Nobody else is here." : "Here are: \(names)."

@@ -1,3 +1,4 @@
+internal import DigestAuth
 internal import Focus
 internal import Logging
 internal import MSRPTransport
@@ -11,19 +12,18 @@ struct ConferenceService: Sendable {
     let sipListeners: [Endpoint]
     let mixer: MixerHandle
     private let stack: SIPStack
-    private let focus: Focus
+    let focus: Focus
 
     /// Opens the SIP listeners, or throws and leaves none open.
     static func start(
         _ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress],
-        _ transport: TransportHandle
+        _ transport: TransportHandle, _ accounts: (any AccountStore)?, _ store: any RoomStore
     ) async throws(StartError) -> ConferenceService {
         let (events, happened) = AsyncStream.makeStream(of: MemberEvent.self)
         let mixer = await MixerHandle.start(
             transport: transport, configuration: settings.mixer, logger: Logger(label: "mixer")
         ) { happened.yield($0) }
-        await mixer.configureRooms(settings.rooms.map(\.configuration))
-        var configuration = settings.stack(certificates)
+        var configuration = try settings.stack(certificates)
         Capabilities.apply(to: &configuration)
         let stack: SIPStack
         do {
@@ -33,16 +33,18 @@ struct ConferenceService: Sendable {
         }
         let focus = await Focus.start(
             stack: stack, mixer: mixer, events: events,
-            configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners),
+            configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts),
             logger: Logger(label: "focus"))
         return ConferenceService(sipListeners: stack.listeners, mixer: mixer, stack: stack, focus: focus)
     }
 
     /// Takes other rooms, and what offers and answers say of the MSRP port; the options of [SIP] and [Conference] that
     /// `settings` has are those the service was started with.
-    func reconfigure(_ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress]) async {
-        await mixer.configureRooms(settings.rooms.map(\.configuration))
-        await focus.configure(settings.focus(ServedDomains(settings), certificates, msrpListeners))
+    func reconfigure(
+        _ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress],
+        accounts: (any AccountStore)?
+    ) async {
+        await focus.configure(settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts))
     }
 
     /// How many calls there are.

@@ -1,4 +1,6 @@
+internal import DigestAuth
 internal import Focus
+internal import FoundationEssentials
 internal import Logging
 internal import MSRPTransport
 internal import MediaMixer
@@ -48,15 +50,20 @@ extension Settings {
         configuration.transactionTimeout = TimeAmount(msrp.transactionTimeout)
         configuration.messagesBeforeBind = conference.pendingMessages
         configuration.reconnectsSameSession = msrp.reconnectSameSession
-        configuration.maximumRooms = conference.maxRooms
+        configuration.maximumRooms = conference.maxRooms + rooms.count
         configuration.maximumMembersPerRoom = conference.maximumParticipants
         configuration.maximumMembers = sip.maxDialogs
-        configuration.onDemand.allowsPlainText = conference.plainText
-        if let welcome = conference.welcome { configuration.onDemand.welcome = .everybody(text: welcome) }
         return configuration
     }
 
-    func stack(_ certificates: Certificates) -> SIPConfiguration {
+    /// - Throws: the file of `[SIP] trust` can't be read.
+    func stack(_ certificates: Certificates) throws(StartError) -> SIPConfiguration {
+        let trust: String?
+        do {
+            trust = try sip.trust.map { try String(contentsOfFile: $0, encoding: .utf8) }
+        } catch {
+            throw StartError("SIP", "trust", "'\(sip.trust ?? "")' can't be read")
+        }
         var configuration = SIPConfiguration(
             listeners: sip.listen.map(\.endpoint),
             identity: SIPConfiguration.TLSIdentity(
@@ -64,13 +71,18 @@ extension Settings {
                 privateKey: String(decoding: certificates.sip.keyPEM, as: UTF8.self)))
         // The focus refuses first, with 480.
         configuration.maximumCalls = sip.maxDialogs * 2
+        configuration.maximumDialogs = sip.maxSubscriptions * 2
+        configuration.trust = trust
+        configuration.verifiesPeers = outbound.tlsVerify
         configuration.sessionTimer = SIPConfiguration.SessionTimer(
             interval: Int(sip.sessionExpires.components.seconds), minimum: Int(sip.minSE.components.seconds))
         return configuration
     }
 
+    /// - Parameter accounts: callers'; nil where nobody is asked for one.
     func focus(
-        _ domains: ServedDomains, _ certificates: Certificates, _ msrpListeners: [SocketAddress]
+        _ domains: ServedDomains, _ certificates: Certificates, _ msrpListeners: [SocketAddress],
+        _ accounts: (any AccountStore)?
     ) -> FocusConfiguration {
         let fingerprints: [Fingerprint] = [certificates.msrp.fingerprint()].compactMap {
             guard case .fingerprint(let fingerprint) = Fingerprint.parse($0.description) else { return nil }
@@ -85,12 +97,83 @@ extension Settings {
             mediaListeners: msrpListeners.map { HostAndPort(host: $0.ipAddress ?? "", port: $0.port) }, media: media)
         configuration.advertise = sip.advertise.map { HostAndPort(host: $0.host, port: $0.port) }
         configuration.mediaAdvertise = msrp.advertise.map { HostAndPort(host: $0.host, port: $0.port) }
-        configuration.createsRoomsOnDemand = conference.adhocRooms
         configuration.acknowledgementTimeout = sip.ackTimeout
         configuration.shutdownTimeout = sip.shutdownTime
         configuration.limits.participants = sip.maxDialogs
         configuration.limits.dialogs = sip.maxDialogs + sip.maxDialogs / 4
+        configuration.limits.participantsPerRoom = conference.maximumParticipants
+        configuration.limits.rooms = conference.maxRooms
+        configuration.rooms = rooms.map(\.configuration)
+        configuration.conditions = Dictionary(rooms.map { ($0.address, $0.condition) }) { first, _ in first }
+        configuration.createsRoomsOnDemand = conference.adhocRooms
+        configuration.adhoc.allowsPlainText = conference.plainText
+        if let welcome = conference.welcome { configuration.adhoc.welcome = .everybody(text: welcome) }
+        configuration.rooms = rooms.map(\.configuration)
+        configuration.limits.rooms = conference.maxRooms
+        configuration.limits.participantsPerRoom = conference.maximumParticipants
+        configuration.mayCreate = conference.create
+        configuration.creators = conference.rules.listed
+        configuration.adhoc = adhocRoom
+        configuration.adhocGrace = conference.adhocGrace
+        configuration.factoryName = conference.factory
+        configuration.access = access(accounts)
+        configuration.notifying = notifying
+        configuration.dialling = dialling
         return configuration
+    }
+
+    /// What rooms made by a call are like.
+    private var adhocRoom: RoomConfiguration {
+        var room = RoomConfiguration(
+            address: RoomAddress(user: "", domain: ""), allowsPlainText: conference.plainText,
+            welcome: conference.welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),
+            maximumMembers: conference.maximumParticipants)
+        conference.rules.apply(to: &room)
+        room.ends = conference.ends
+        return room
+    }
+
+    private func access(_ accounts: (any AccountStore)?) -> AccessConfiguration {
+        var access = AccessConfiguration()
+        access.mode =
+            switch sip.auth {
+            case .required: .required
+            case .trustedOnly: .trustedOnly
+            case .none: .none
+            }
+        if let accounts { access.accounts = accounts }
+        access.trusted.prefixes = sip.trusted.compactMap { try? AddressPrefix($0) }
+        access.trusted.names = Set(sip.trustedNames)
+        access.nonceLifetime = sip.nonceLifetime
+        access.requestRate = AccessConfiguration.Rate(perSecond: Double(sip.requestRate), burst: sip.requestBurst)
+        access.failureRate = AccessConfiguration.Rate(
+            perSecond: Double(sip.failuresPerMinute) / 60, burst: sip.failuresPerMinute)
+        access.throttlesAll = sip.throttleAll
+        return access
+    }
+
+    private var notifying: NotifyConfiguration {
+        var notifying = NotifyConfiguration()
+        notifying.interval = conference.notifyInterval
+        notifying.isFullStateOnly = conference.fullState
+        notifying.publicationsPersist = conference.publishPersists
+        notifying.maximumSubscriptions = sip.maxSubscriptions
+        return notifying
+    }
+
+    private var dialling: DialConfiguration {
+        var dialling = DialConfiguration()
+        dialling.offersTLS = msrp.offer == .tls
+        dialling.proxy = outbound.proxy.flatMap { SIPURI($0) }
+        if let user = outbound.user {
+            dialling.credentials = DialConfiguration.Credentials(user: user, password: outbound.password ?? "")
+        }
+        dialling.answerTimeout = conference.dialOutTimeout
+        dialling.limits.listEntries = conference.maxListEntries
+        dialling.limits.underWayPerRoom = conference.maxDialOuts
+        dialling.limits.underWayPerAccount = conference.maxDialOutsPerAccount
+        dialling.limits.intervalPerAddress = .seconds(60) / conference.dialOutsPerMinute
+        return dialling
     }
 
     func startError(_ error: SIPStartError) -> StartError {
@@ -105,11 +188,23 @@ extension Settings {
 }
 
 extension Settings.Room {
+    var address: RoomAddress { RoomAddress(user: user, domain: domain) }
+
+    /// What it is like until its people change it.
+    var condition: RoomCondition {
+        var condition = RoomCondition()
+        condition.subject = subject
+        condition.isLocked = isLocked
+        return condition
+    }
+
     var configuration: RoomConfiguration {
-        RoomConfiguration(
-            address: RoomAddress(user: user, domain: domain), title: title ?? "", allowsPlainText: plainText,
+        var room = RoomConfiguration(
+            address: address, title: title ?? "", allowsPlainText: plainText,
             welcome: welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),
             maximumMembers: maximumParticipants)
+        rules.apply(to: &room)
+        return room
     }
 }
 
@@ -120,6 +215,7 @@ extension ListenEntry {
             case .udp: .udp
             case .tcp: .tcp
             case .tls: .tls
+            case .tlsTrusted: .tls
             }
         return Endpoint(transport: transport, host: host == "*" ? "0.0.0.0" : host, port: port)
     }

@@ -212,6 +212,7 @@ final class FakeStack: Signalling {
     private let journal: Journal
     private let timers = Mutex<[(Duration, @Sendable () -> Void)]>([])
     private let lastExchange = Mutex<UInt64>(1_000_000)
+    private let known = Mutex<[[String]: Call]>([:])
 
     init(journal: Journal, listeners: [Endpoint]) {
         self.journal = journal
@@ -232,6 +233,15 @@ final class FakeStack: Signalling {
     func hangUp(_ call: Call, reason: String?) { journal.note(.hangUp(call, reason: reason)) }
 
     func setRoute(_ call: Call, _ endpoint: Endpoint?) { journal.note(.route(call, endpoint)) }
+
+    func call(callID: String, localTag: String, remoteTag: String) -> Call? {
+        known.withLock { $0[[callID, localTag, remoteTag]] }
+    }
+
+    /// From now on Join and Replaces find the call by these.
+    func know(_ call: Call, callID: String, localTag: String, remoteTag: String) {
+        known.withLock { $0[[callID, localTag, remoteTag]] = call }
+    }
 
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
         timers.withLock { $0.append((delay, action)) }
@@ -261,8 +271,8 @@ final class FakeStack: Signalling {
     }
 
     func send(
-        _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
-        body: MessageBody?
+        _ method: String, to target: SIPURI, from: String, to: String?, contact: String?, route: Endpoint?,
+        headers: [HeaderField], body: MessageBody?, retrying: Exchange?
     ) -> Exchange {
         let exchange = nextExchange()
         journal.note(
@@ -320,7 +330,7 @@ final class FakeMixer: Mixer {
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
         var paths = 0
-        var rooms: Set<RoomAddress> = []
+        var open: [RoomAddress: RoomTerms] = [:]
     }
 
     private let journal: Journal
@@ -331,7 +341,6 @@ final class FakeMixer: Mixer {
     var lastMember: UInt64 { state.withLock { $0.lastMember } }
 
     func refuse(_ refusal: JoinRefusal?) { state.withLock { $0.refusal = refusal } }
-    func add(_ room: RoomAddress) { state.withLock { _ = $0.rooms.insert(room) } }
 
     /// From now on nothing is answered until `goOn`.
     func hold() { state.withLock { $0.isHeld = true } }
@@ -356,11 +365,17 @@ final class FakeMixer: Mixer {
         }
     }
 
-    func roomExists(_ room: RoomAddress) async -> Bool { state.withLock { $0.rooms.contains(room) } }
+    func open(_ room: RoomTerms) { state.withLock { $0.open[room.address] = room } }
+
+    func close(_ room: RoomAddress, version: UInt64) { state.withLock { $0.open[room] = nil } }
+
+    /// What the mixer was last told of a room; nil: nothing, or that it is closed.
+    func terms(of room: RoomAddress) -> RoomTerms? { state.withLock { $0.open[room] } }
 
     func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation {
         await pass(.reserve(request))
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        if let terms = request.terms { open(terms) }
         let member = state.withLock { state in
             state.lastMember += 1
             return state.lastMember
