@@ -17,6 +17,8 @@ package final class AccountDatabase: AccountStore {
         package init() {}
     }
 
+    /// More aliases of an account are not read.
+    package static let mostAliases = 100
     /// A failure that lasts is logged that often.
     static let logPause: Duration = .seconds(60)
 
@@ -112,6 +114,16 @@ package final class AccountDatabase: AccountStore {
         } catch {
             complain(error)
             return .unavailable(error.description)
+        }
+    }
+
+    /// Asks the table each time: a caller that isn't who From says is rare. None while the table can't be read.
+    package func aliases(username: String, realm: String) async -> [String] {
+        do throws(StoreError) {
+            return try await file.aliases(username: username, realm: realm)
+        } catch {
+            complain(error)
+            return []
         }
     }
 

@@ -5,7 +5,8 @@ internal import GRDB
     internal import Glibc
 #endif
 
-/// confd's own database in its state directory: accounts, made and changed by `confd account`.
+/// confd's own database in its state directory: accounts, made and changed by `confd account`, and what of rooms outlives
+/// the process.
 ///
 /// Several processes may use it at a time. A change that was reported as made survives the end of any of them.
 package final class EmbeddedDatabase: Sendable {
@@ -16,7 +17,7 @@ package final class EmbeddedDatabase: Sendable {
     static let mostAttempts = 5
 
     package let path: String
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
     private let reader: AccountDatabase?
 
     /// Opens it, makes it when it isn't there, and brings its schema up to date.
@@ -79,6 +80,8 @@ package final class EmbeddedDatabase: Sendable {
         }
     }
 
+    /// Removes it and its aliases.
+    ///
     /// - Throws: there is none of this name, or the file can't be written.
     package func remove(_ account: AccountName) async throws(StoreError) {
         try await write(account) { database in
@@ -128,14 +131,14 @@ package final class EmbeddedDatabase: Sendable {
         }
     }
 
-    private func write(
+    func write(
         _ account: AccountName, _ change: @escaping @Sendable (Database) throws -> Void
     ) async throws(StoreError) {
         try await perform { try await self.queue.write(change) }
         reader?.forget(account)
     }
 
-    private func perform<Answer: Sendable>(
+    func perform<Answer: Sendable>(
         _ work: @Sendable () async throws -> Answer
     ) async throws(StoreError) -> Answer {
         do {
@@ -217,7 +220,7 @@ package final class EmbeddedDatabase: Sendable {
 
 extension AccountName {
     /// As it stands in the database.
-    fileprivate init(username: String, domain: String) {
+    init(username: String, domain: String) {
         self.username = username
         self.domain = domain
     }

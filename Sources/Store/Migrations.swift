@@ -19,6 +19,60 @@ enum Migrations {
                     ) STRICT
                     """)
         }
+        migrator.registerMigration("rooms") { database in
+            // What an operator said of a room is kept apart from what its people made of it: rooms of the configuration
+            // file have the latter only.
+            try database.execute(
+                sql: """
+                    CREATE TABLE room (
+                        id INTEGER PRIMARY KEY,
+                        username TEXT NOT NULL,
+                        domain TEXT NOT NULL COLLATE NOCASE,
+                        configuration TEXT NOT NULL CHECK (json_valid(configuration)),
+                        UNIQUE (username, domain)
+                    ) STRICT;
+                    CREATE TABLE room_condition (
+                        id INTEGER PRIMARY KEY,
+                        username TEXT NOT NULL,
+                        domain TEXT NOT NULL COLLATE NOCASE,
+                        condition TEXT NOT NULL CHECK (json_valid(condition)),
+                        UNIQUE (username, domain)
+                    ) STRICT
+                    """)
+        }
+        migrator.registerMigration("policies") { database in
+            // The columns are those that OpenSIPS and its XCAP servers use.
+            try database.execute(
+                sql: """
+                    CREATE TABLE xcap (
+                        id INTEGER PRIMARY KEY,
+                        username TEXT NOT NULL,
+                        domain TEXT NOT NULL COLLATE NOCASE,
+                        doc BLOB NOT NULL,
+                        doc_type INTEGER NOT NULL,
+                        etag TEXT NOT NULL,
+                        source INTEGER NOT NULL DEFAULT 0,
+                        doc_uri TEXT NOT NULL,
+                        port INTEGER NOT NULL DEFAULT 0,
+                        UNIQUE (username, domain, doc_type, doc_uri)
+                    ) STRICT
+                    """)
+        }
+        migrator.registerMigration("aliases") { database in
+            // The columns are those of the table dbaliases of SIP servers, so that one reader serves both.
+            try database.execute(
+                sql: """
+                    CREATE TABLE account_alias (
+                        id INTEGER PRIMARY KEY,
+                        alias_username TEXT NOT NULL,
+                        alias_domain TEXT NOT NULL COLLATE NOCASE,
+                        username TEXT NOT NULL,
+                        domain TEXT NOT NULL COLLATE NOCASE,
+                        UNIQUE (username, domain, alias_username, alias_domain),
+                        FOREIGN KEY (username, domain) REFERENCES subscriber (username, domain) ON DELETE CASCADE
+                    ) STRICT
+                    """)
+        }
         return migrator
     }
 }

@@ -75,6 +75,21 @@ final class SubscriberFile: Sendable {
         }
     }
 
+    /// Other addresses of an account, `user@domain` with the domain in lower case.
+    func aliases(username: String, realm: String) async throws(StoreError) -> [String] {
+        try await ask { database, shape in
+            guard let query = shape.aliasQuery else { return [] }
+            let statement = try database.cachedStatement(sql: query)
+            let rows = try Row.fetchAll(statement, arguments: ["username": username, "domain": realm])
+            return rows.compactMap { row -> String? in
+                guard let owner = Self.text(row, 0), owner.utf8.elementsEqual(username.utf8),
+                    let name = Self.text(row, 1), let domain = Self.text(row, 2), !name.isEmpty, !domain.isEmpty
+                else { return nil }
+                return "\(name)@\(domain.lowercased())"
+            }
+        }
+    }
+
     private static func row(
         _ username: String, _ realm: String, _ database: Database, _ shape: TableShape
     ) throws -> Row? {

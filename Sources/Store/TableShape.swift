@@ -8,9 +8,15 @@ struct TableShape: Sendable {
     let domain: String
     /// What is read: the password, or the hashes.
     let secrets: Secrets
+    /// The table of aliases, if there is one, quoted for SQL.
+    let aliases: String?
 
     /// The column, if there is one, with the MD5 hash for clients whose user name is `user@domain`.
     private static let ha1b = "ha1b"
+
+    /// What a table of aliases may be called: ours, and that of SIP servers.
+    private static let aliasTables = ["account_alias", "dbaliases"]
+    private static let aliasColumns = ["alias_username", "alias_domain", "username", "domain"]
 
     enum Secrets: Sendable {
         case clearText(password: String)
@@ -38,6 +44,7 @@ struct TableShape: Sendable {
                 option: option)
         }
         self.table = Self.quote(table)
+        aliases = try Self.aliasTable(in: tables, database)
         username = try column(wanted.username, .usernameColumn)
         domain = try column(wanted.domain, .domainColumn)
         if wanted.hasClearTextPasswords {
@@ -47,6 +54,16 @@ struct TableShape: Sendable {
             let ha1b = Self.find(Self.ha1b, in: columns).map(Self.quote)
             secrets = .hashes(ha1: try column(wanted.ha1, .ha1Column), ha1SHA256: ha1SHA256, ha1b: ha1b)
         }
+    }
+
+    private static func aliasTable(in tables: [String], _ database: Database) throws -> String? {
+        for name in aliasTables {
+            guard let table = find(name, in: tables) else { continue }
+            let columns = try String.fetchAll(
+                database, sql: "SELECT name FROM pragma_table_xinfo(?)", arguments: [table])
+            if aliasColumns.allSatisfy({ find($0, in: columns) != nil }) { return quote(table) }
+        }
+        return nil
     }
 
     /// Names are the same in any case, as in SQL (ASCII only, as in SQLite).
@@ -90,6 +107,19 @@ struct TableShape: Sendable {
             AND \(domain) = :domain COLLATE NOCASE
             ORDER BY \(domain) = :domain COLLATE BINARY DESC LIMIT 1
             """
+    }
+
+    /// The aliases of an account, with who it is as it is written there. Its arguments are those of `accountQuery`. Nil
+    /// where there are none.
+    var aliasQuery: String? {
+        aliases.map { aliases in
+            """
+            SELECT CAST(username AS TEXT), CAST(alias_username AS TEXT), CAST(alias_domain AS TEXT) FROM \(aliases)
+            WHERE username = :username AND CAST(username AS TEXT) = :username COLLATE BINARY
+            AND domain = :domain COLLATE NOCASE
+            ORDER BY alias_domain, alias_username LIMIT \(AccountDatabase.mostAliases)
+            """
+        }
     }
 
     /// Each domain, once for accounts that can be verified by SHA-256 and once for those that can't, as 1 and 0.
