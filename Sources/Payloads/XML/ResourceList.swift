@@ -33,8 +33,22 @@ package struct ResourceList: Sendable, Hashable {
     package enum Item: Sendable, Hashable {
         case entry(Entry)
         case list(List)
-        /// An `entry-ref`, or an `external`: something that is found by a URI, which may be a `cid:` one.
-        case reference(String)
+        /// An `entry-ref`, or an `external`.
+        case reference(Reference)
+    }
+
+    /// Entries that are found elsewhere, by a URI, which may be a `cid:` one.
+    package struct Reference: Sendable, Hashable {
+        package var uri: String
+        /// For those of the entries that have none of their own.
+        package var copy: Copy?
+        package var isAnonymized: Bool?
+
+        package init(uri: String, copy: Copy? = nil, isAnonymized: Bool? = nil) {
+            self.uri = uri
+            self.copy = copy
+            self.isAnonymized = isAnonymized
+        }
     }
 
     /// An `entry`.

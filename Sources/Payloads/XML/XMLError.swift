@@ -28,7 +28,7 @@ package struct XMLLimits: Sendable {
     package var attributeOctets: Int
 
     package init(
-        octets: Int = 256 << 10, depth: Int = 32, elements: Int = 10_000, attributes: Int = 64,
+        octets: Int = 256 << 10, depth: Int = 32, elements: Int = 10_000, attributes: Int = 32,
         attributeOctets: Int = 4096
     ) {
         self.octets = octets
