@@ -19,6 +19,9 @@ package struct FocusConfiguration: Sendable {
     /// The static rooms that the configuration file has.
     package var rooms: [RoomConfiguration] = []
 
+    /// What they are like until their people change it: where the store has nothing about a room.
+    package var conditions: [RoomAddress: RoomCondition] = [:]
+
     /// `[Conference] adhoc_rooms`: whether an INVITE makes a room that isn't there.
     package var createsRoomsOnDemand = true
 

@@ -2,15 +2,15 @@ internal import DigestAuth
 internal import Logging
 internal import Store
 
-/// Where the relay's accounts are, as the settings say.
+/// Where the accounts of callers and of the relay's clients are, as the settings say.
 struct Accounts: Sendable {
     let store: any AccountStore
     private let database: AccountDatabase?
 
-    /// Opens the database, if it is one; nil without [Relay].
+    /// Opens the database, if it is one; nil where nobody is asked who they are.
     static func open(_ settings: Settings, stateDirectory: String) async throws(StartError) -> Accounts? {
-        guard let relay = settings.relay else { return nil }
-        if relay.backend == .memory { return Accounts(store: settings.memoryAccounts, database: nil) }
+        guard let backend = settings.accountsBackend else { return nil }
+        if backend == .memory { return Accounts(store: settings.memoryAccounts, database: nil) }
         let logger = Logger(label: "accounts")
         var cache = AccountDatabase.Cache()
         cache.lifetime = settings.database.cacheTime
@@ -52,6 +52,14 @@ extension Settings.Database {
 }
 
 extension Settings {
+    /// Callers and the relay's clients have the same accounts. Where there is no relay to say which, those of [Memory]
+    /// count if there are any.
+    var accountsBackend: RelayBackend? {
+        if let relay { return relay.backend }
+        guard runsSIP, sip.auth == .required else { return nil }
+        return memory.isEmpty ? .database : .memory
+    }
+
     /// `[Memory]`
     var memoryAccounts: MemoryAccounts {
         MemoryAccounts(Dictionary(memory.map { ("\($0.username)@\($0.domain)", $0.password) }) { $1 })

@@ -18,8 +18,9 @@ struct ReloadPlan {
 
     init(_ loaded: SettingsFile.Loaded, current: Settings, inForce: [SettingsSource.Place: String]) {
         settings = loaded.settings
-        settings.sip = current.sip
-        settings.conference = current.conference
+        settings.sip.keepStartOptions(of: current.sip)
+        settings.conference.keepStartOptions(of: current.conference)
+        settings.outbound.tlsVerify = current.outbound.tlsVerify
         settings.keepStartOptions(of: current.msrp)
         if loaded.settings.runsSIP != current.runsSIP {
             settings.runsSIP = current.runsSIP
@@ -59,6 +60,34 @@ extension OptionDescription {
     /// Whether this describes the option at `place`.
     func isAt(_ place: SettingsSource.Place) -> Bool {
         key == place.key && section == place.section.split(separator: " ").first.map(String.init)
+    }
+}
+
+extension Settings.SIP {
+    fileprivate mutating func keepStartOptions(of current: Self) {
+        var kept = current
+        kept.auth = auth
+        kept.nonceLifetime = nonceLifetime
+        kept.trusted = trusted
+        kept.trustedNames = trustedNames
+        kept.requestRate = requestRate
+        kept.requestBurst = requestBurst
+        kept.failuresPerMinute = failuresPerMinute
+        kept.throttleAll = throttleAll
+        kept.maxSubscriptions = maxSubscriptions
+        self = kept
+    }
+}
+
+extension Settings.Conference {
+    fileprivate mutating func keepStartOptions(of current: Self) {
+        stateDirectory = current.stateDirectory
+        maxRooms = current.maxRooms
+        maximumParticipants = current.maximumParticipants
+        plainText = current.plainText
+        welcome = current.welcome
+        pendingMessages = current.pendingMessages
+        demo = current.demo
     }
 }
 

@@ -4,11 +4,10 @@ internal import NIOCore
 internal import NIOGnuTLS
 internal import RelayCore
 
-/// The relay with the accounts it asks.
+/// The relay and what it was told last.
 struct RunningRelay: Sendable {
     let handle: RelayHandle
     let configuration: RelayConfiguration
-    let accounts: Accounts
 
     /// Nil without [Relay].
     static func start(
@@ -27,7 +26,7 @@ struct RunningRelay: Sendable {
         let handle = await RelayHandle.start(
             transport: transport, configuration: configuration, accounts: accounts.store,
             peerTLS: try settings.peerTLS(certificates), logger: logger)
-        return RunningRelay(handle: handle, configuration: configuration, accounts: accounts)
+        return RunningRelay(handle: handle, configuration: configuration)
     }
 }
 

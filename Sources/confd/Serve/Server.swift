@@ -6,6 +6,7 @@ internal import NIOGnuTLS
 internal import NIOPosix
 internal import RelayCore
 internal import SIP
+internal import Store
 
 #if canImport(Glibc)
     internal import Glibc
@@ -23,6 +24,9 @@ actor Server {
     /// What each option's value is, in the words of `SettingsSource.taken`.
     private(set) var inForce: [SettingsSource.Place: String]
     private var relay: RunningRelay?
+    private var accounts: Accounts?
+    /// Rooms, roles, subjects, policy documents; nil where no rooms are served.
+    private let database: EmbeddedDatabase?
     private var control: ControlSocket?
 
     nonisolated let stateDirectory: String
@@ -42,6 +46,7 @@ actor Server {
         let certificates = try Certificates(settings, stateDirectory: stateDirectory, names: domains.certificateNames)
         let plan = try ListenPlan(settings)
         let accounts = try await Accounts.open(settings, stateDirectory: stateDirectory)
+        let database = settings.runsSIP ? try await openDatabase(stateDirectory) : nil
         let transport = await TransportHandle.start(
             on: MultiThreadedEventLoopGroup.singleton.next(),
             configuration: try settings.transport(certificates), logger: Logger(label: "msrp"))
@@ -49,32 +54,37 @@ actor Server {
             let listeners = try await OpenListeners.open(plan, on: transport)
             let relay = try await RunningRelay.start(
                 settings, certificates, listeners: listeners.relay, transport, accounts)
-            let conference =
-                settings.runsSIP
-                ? try await ConferenceService.start(settings, certificates, msrpListeners: listeners.msrp, transport)
-                : nil
+            var conference: ConferenceService?
+            if let database {
+                conference = try await ConferenceService.start(
+                    settings, certificates, msrpListeners: listeners.msrp, transport, accounts?.store, database)
+            }
             let server = Server(
-                settings, loaded.source.taken, certificates, listeners, relay, stateDirectory, transport, conference,
-                logger)
+                settings, loaded.source.taken, certificates, listeners, relay, accounts, database, stateDirectory,
+                transport, conference, logger)
             await server.complete(domains)
             return server
         } catch {
             await transport.shutdown()
             await accounts?.close()
+            await database?.close()
             throw error
         }
     }
 
     private init(
         _ settings: Settings, _ inForce: [SettingsSource.Place: String], _ certificates: Certificates,
-        _ listeners: OpenListeners, _ relay: RunningRelay?, _ stateDirectory: String, _ transport: TransportHandle,
-        _ conference: ConferenceService?, _ logger: Logger
+        _ listeners: OpenListeners, _ relay: RunningRelay?, _ accounts: Accounts?,
+        _ database: EmbeddedDatabase?, _ stateDirectory: String,
+        _ transport: TransportHandle, _ conference: ConferenceService?, _ logger: Logger
     ) {
         self.settings = settings
         self.inForce = inForce
         self.certificates = certificates
         self.listeners = listeners
         self.relay = relay
+        self.accounts = accounts
+        self.database = database
         self.stateDirectory = stateDirectory
         self.transport = transport
         self.conference = conference
@@ -99,12 +109,20 @@ actor Server {
         logger.info("serving", metadata: metadata)
     }
 
+    private static func openDatabase(_ stateDirectory: String) async throws(StartError) -> EmbeddedDatabase {
+        do {
+            return try await EmbeddedDatabase.open(stateDirectory: stateDirectory)
+        } catch {
+            throw StartError(error.description)
+        }
+    }
+
     // MARK: New settings (Reload.swift)
 
     /// The accounts that new settings ask for: those that are open, unless other ones are meant.
     func nextAccounts(_ next: Settings) async throws(StartError) -> (value: Accounts, isNew: Bool)? {
-        let isSameDatabase = next.relay?.backend == .database && settings.relay?.backend == .database
-        if isSameDatabase, next.database == settings.database, let relay { return (relay.accounts, false) }
+        let isSameDatabase = next.accountsBackend == .database && settings.accountsBackend == .database
+        if isSameDatabase, next.database == settings.database, let accounts { return (accounts, false) }
         return try await Accounts.open(next, stateDirectory: stateDirectory).map { ($0, true) }
     }
 
@@ -126,16 +144,18 @@ actor Server {
         {
             if let running = relay {
                 await running.handle.reconfigure(configuration, accounts: accounts.store, peerTLS: peerTLS)
-                relay = RunningRelay(handle: running.handle, configuration: configuration, accounts: accounts)
-                if !running.accounts.isSame(as: accounts) { await running.accounts.close() }
+                relay = RunningRelay(handle: running.handle, configuration: configuration)
             } else {
                 let handle = await RelayHandle.start(
                     transport: transport, configuration: configuration, accounts: accounts.store, peerTLS: peerTLS,
                     logger: Logger(label: "relay"))
-                relay = RunningRelay(handle: handle, configuration: configuration, accounts: accounts)
+                relay = RunningRelay(handle: handle, configuration: configuration)
             }
         }
-        await conference?.reconfigure(next, nextCertificates, msrpListeners: listeners.msrp)
+        await conference?.reconfigure(
+            next, nextCertificates, msrpListeners: listeners.msrp, accounts: accounts?.store)
+        if let old = self.accounts, accounts.map({ !old.isSame(as: $0) }) ?? true { await old.close() }
+        self.accounts = accounts
         settings = next
         certificates = nextCertificates
         for (place, value) in loaded.source.taken {
@@ -154,7 +174,8 @@ actor Server {
         async let connections: Void = closeConnections()
         async let calls: Void? = conference?.endCalls()
         _ = await (connections, calls)
-        await relay?.accounts.close()
+        await accounts?.close()
+        await database?.close()
         logger.info("ended")
     }
 

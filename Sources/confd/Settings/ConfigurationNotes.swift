@@ -6,9 +6,12 @@ struct ConfigurationNotes {
 
     init(_ settings: Settings, _ source: SettingsSource) {
         self.source = source
+        callers(settings)
         guard let relay = settings.relay else {
-            for section in ["Database", "Memory"] where source.has(section) {
-                lines.append("note: [\(section)] is not used: there is no [Relay] section")
+            let used =
+                settings.accountsBackend == .memory ? "Memory" : settings.accountsBackend != nil ? "Database" : ""
+            for section in ["Database", "Memory"] where source.has(section) && section != used {
+                lines.append("note: [\(section)] is not used: nobody is asked for an account of it")
             }
             return
         }
@@ -26,6 +29,20 @@ struct ConfigurationNotes {
                 Options.Relay.logLevel,
                 "means '\(level.rawValue)' of confd's levels, for the relay's own lines; [Log] level holds for the rest"
             )
+        }
+    }
+
+    private mutating func callers(_ settings: Settings) {
+        guard settings.runsSIP else { return }
+        switch settings.sip.auth {
+        case .none where !settings.sip.isOnLoopback:
+            add(
+                Options.SIP.auth,
+                "none: everybody who reaches a SIP port is believed to be whom they say; confd then connects only to "
+                    + "where a call came from")
+        case .trustedOnly where settings.sip.trusted.isEmpty && settings.sip.trustedNames.isEmpty:
+            add(Options.SIP.auth, "trusted-only, and nobody is trusted: nobody can call")
+        default: break
         }
     }
 

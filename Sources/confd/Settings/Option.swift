@@ -22,6 +22,16 @@ struct Option<Value: Sendable & Equatable>: OptionDescription {
         example: String? = nil,
         read: @escaping @Sendable (Substring, ValueContext) throws(ValueError) -> Value, _ documentation: String...
     ) {
+        self.init(
+            section, key, aliases: aliases, default: value, text, example: example, read: read,
+            documentation: documentation)
+    }
+
+    init(
+        _ section: String, _ key: String, aliases: [String] = [], default value: Value, _ text: String,
+        example: String? = nil,
+        read: @escaping @Sendable (Substring, ValueContext) throws(ValueError) -> Value, documentation: [String]
+    ) {
         self.section = section
         self.key = key
         self.aliases = aliases
@@ -62,7 +72,9 @@ extension OptionDescription {
     /// Whether a change is taken at SIGHUP; other changes wait for a restart.
     var isReadAgain: Bool {
         switch section {
-        case "SIP", "Conference": false
+        case "SIP": Options.SIP.readAgain.contains(key)
+        case "Conference": !Options.Conference.readAtStart.contains(key)
+        case "Outbound": key != Options.Outbound.tlsVerify.key
         case "MSRP": !Options.MSRP.readAtStart.contains(key)
         default: true
         }

@@ -4,15 +4,22 @@ enum Options {
         [
             SIP.listen, SIP.advertise, SIP.domains, SIP.certificate, SIP.key, SIP.ackTimeout, SIP.sessionExpires,
             SIP.minSE,
-            SIP.maxDialogs, SIP.shutdownTime,
+            SIP.maxDialogs, SIP.shutdownTime, SIP.auth, SIP.nonceLifetime, SIP.trusted, SIP.trustedNames, SIP.trust,
+            SIP.requestRate, SIP.requestBurst, SIP.failureRate, SIP.throttleAll, SIP.maxSubscriptions,
             MSRP.address, MSRP.advertise, MSRP.maxMessageSize, MSRP.certificate, MSRP.key, MSRP.trust, MSRP.verify,
             MSRP.egress, MSRP.maxUnchunked, MSRP.gracePeriod, MSRP.reconnectSameSession, MSRP.transactionTimeout,
             MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.threads,
             MSRP.maxConnections, MSRP.maxConnectionsPerAddress, MSRP.maxConnectsPerDestination, MSRP.maxHeadSize,
-            MSRP.maxQueueSize,
-            Conference.adhocRooms, Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
+            MSRP.maxQueueSize, MSRP.offer,
+            Conference.adhocRooms, Conference.adhocGrace, Conference.factory, Conference.notifyInterval,
+            Conference.fullState, Conference.publishPersists, Conference.maxListEntries, Conference.maxDialOuts,
+            Conference.maxDialOutsPerAccount, Conference.dialOutRate, Conference.dialOutTimeout,
+            Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
             Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
-            Room.title, Room.welcome, Room.plainText, Room.maximumParticipants,
+        ] + Rules.general + [
+            Room.title, Room.subject, Room.welcome, Room.plainText, Room.maximumParticipants, Room.locked,
+        ] + Rules.room + [
+            Outbound.proxy, Outbound.user, Outbound.password, Outbound.tlsVerify,
             Certificate.certificate, Certificate.key,
         ] + Relay.all + Database.all + [Log.level, Log.sipLevel, Log.target]
 
@@ -29,6 +36,13 @@ enum Options {
             ]
         ),
         (
+            "Outbound",
+            [
+                "Calls of the conference's own: people are called by REFER or INVITE. Without a proxy, where DNS says",
+                "(RFC 3263).",
+            ]
+        ),
+        (
             "Certificate chat.example.com",
             [
                 "A further certificate for TLS on the MSRP and relay ports, shown to clients that ask for this name (SNI).",
@@ -42,10 +56,16 @@ enum Options {
                 "with it and without a [SIP] section there is the relay alone: no SIP port, no rooms.",
             ]
         ),
-        ("Database", ["Accounts in a database: [Relay] backend = database."]),
+        (
+            "Database",
+            ["Accounts in a database: [Relay] backend = database, and callers' (SIP) where [Memory] has none."]
+        ),
         (
             "Memory",
-            ["Accounts in this file: [Relay] backend = memory. user@domain = password; the user is case-sensitive."]
+            [
+                "Accounts in this file, for callers (SIP) and, with [Relay] backend = memory, for the relay.",
+                "user@domain = password; the user is case-sensitive.",
+            ]
         ),
         ("Log", ["What is logged, and where."]),
     ]
@@ -59,6 +79,12 @@ enum Options {
     static let plainSections: Set<String> = Set(all.map(\.section)).subtracting(namedSections).union([memory])
 
     enum SIP {
+        /// Options whose change need not wait for a restart: the focus's, not the stack's.
+        static let readAgain: Set<String> = [
+            "auth", "nonce_lifetime", "trusted", "trusted_names", "request_rate", "request_burst",
+            "failures_per_minute", "throttle_all", "max_subscriptions",
+        ]
+
         static let listen = Option(
             "SIP", "listen",
             default: [
@@ -67,6 +93,7 @@ enum Options {
                 ListenEntry(transport: .tls, host: "127.0.0.1", port: 5061),
             ], "udp:127.0.0.1:5060, tcp:127.0.0.1:5060, tls:127.0.0.1:5061", read: Values.listen,
             "Transport, address and port of every listener, separated by commas. IPv6 in brackets: udp:[::1]:5060.",
+            "tls-trusted: TLS for peers with a certificate that is believed and named in 'trusted_names', nobody else.",
             "0.0.0.0 is every IPv4 address. Port 0 lets the system choose; the choice is printed at start.")
         static let advertise = Option<HostPort?>(
             "SIP", "advertise", default: nil, "(the local address that faces the peer)", example: "chat.example.com",
@@ -99,6 +126,43 @@ enum Options {
         static let shutdownTime = Option<Duration>(
             "SIP", "shutdown_time", default: .seconds(3), "3 s", read: Values.duration(.seconds(0) ... .seconds(4)),
             "How long an orderly end waits for the answers to its BYEs.")
+        static let auth = Option<AuthChoice?>(
+            "SIP", "auth", default: nil, "(none where every listener is on loopback, else required)",
+            example: "required",
+            read: { (text, context) throws(ValueError) in try Values.choice(AuthChoice.self)(text, context) },
+            "Whether callers prove who they are: required (by digest, with an account of 'confd account', [Memory] or",
+            "[Database]; trusted peers need not), trusted-only (trusted peers, and nobody else) or none (From is believed:",
+            "everybody who reaches this port is everybody).")
+        static let nonceLifetime = Option<Duration>(
+            "SIP", "nonce_lifetime", default: .seconds(300), "300 s",
+            read: Values.duration(.seconds(1) ... .seconds(86_400)),
+            "How long a challenge may be answered, and its answer be used again with a higher count.")
+        static let trusted = Option<[String]>(
+            "SIP", "trusted", default: [], "(none)", example: "192.0.2.10, 2001:db8:1::/48", read: Values.prefixes,
+            "Addresses, or prefixes of addresses, of peers that are believed: a proxy in front. They are not challenged,",
+            "and their P-Asserted-Identity counts.")
+        static let trustedNames = Option<[String]>(
+            "SIP", "trusted_names", default: [], "(none)", example: "proxy.example.com", read: Values.domains,
+            "Names in the certificates of such peers, on a tls-trusted listener.")
+        static let trust = Option<String?>(
+            "SIP", "trust", default: nil, "(the system's authorities)", example: "authorities.pem", read: Values.file,
+            "PEM file with the authorities whose certificates are believed: those of peers on tls-trusted listeners, and",
+            "of servers that are called by TLS.")
+        static let requestRate = Option<Int>(
+            "SIP", "request_rate", default: 100, "100", read: Values.count(1...1_000_000),
+            "Requests a second from one address (IPv6: one /64) that are looked at, in the long run; more get 503.")
+        static let requestBurst = Option<Int>(
+            "SIP", "request_burst", default: 500, "500", read: Values.count(1...1_000_000),
+            "How many may come at once.")
+        static let failureRate = Option<Int>(
+            "SIP", "failures_per_minute", default: 30, "30", read: Values.count(1...1_000_000),
+            "Wrong passwords and refused identities a minute from one address; more get 503.")
+        static let throttleAll = Option<Bool>(
+            "SIP", "throttle_all", default: false, "No", read: Values.boolean,
+            "Whether these rates hold for loopback and trusted peers too.")
+        static let maxSubscriptions = Option<Int>(
+            "SIP", "max_subscriptions", default: 20_000, "20000", read: Values.count(1...1_000_000),
+            "Most subscriptions to rosters at a time; one more gets 503.")
     }
 
     enum MSRP {
@@ -188,12 +252,55 @@ enum Options {
         static let maxQueueSize = Option<Int>(
             "MSRP", "max_queue_size", default: 16 << 20, "16 MiB", read: Values.size((64 << 10)...(1 << 32)),
             "Bytes that may wait for one slow participant before it is dropped; at least max_message_size.")
+        static let offer = Option<OfferChoice>(
+            "MSRP", "offer", default: .tcp, "tcp", read: Values.choice(OfferChoice.self),
+            "What people who are called by INVITE are offered first: tcp or tls. A client that refuses it (488) is",
+            "offered the other.")
     }
 
     enum Conference {
+        /// Options whose change waits for a restart: they are in what the rooms were made with.
+        static let readAtStart: Set<String> = [
+            "state_directory", "max_rooms", "maximum_participants", "plain_text", "welcome", "pending_messages", "demo",
+        ]
+
         static let adhocRooms = Option<Bool>(
             "Conference", "adhoc_rooms", default: true, "Yes", read: Values.boolean,
             "Whether a call to a room that doesn't exist makes it. No: only the [Room ...] sections exist.")
+        static let adhocGrace = Option<Duration>(
+            "Conference", "adhoc_grace", default: .seconds(0), "0 s",
+            read: Values.duration(.seconds(0) ... .seconds(86_400)),
+            "How long a room that was made by a call stays when nobody is in it.")
+        static let factory = Option<String?>(
+            "Conference", "factory", default: "conference", "conference", read: Values.userName,
+            "A call to this user of any domain gets a fresh room (RFC 4579 section 5.4). none: there is no such name.")
+        static let notifyInterval = Option<Duration>(
+            "Conference", "notify_interval", default: .seconds(5), "5 s",
+            read: Values.duration(.milliseconds(10) ... .seconds(3600)),
+            "The least time between two notifications of a room's roster: the first change is told at once, what follows",
+            "is gathered (RFC 4575 section 3.9).")
+        static let fullState = Option<Bool>(
+            "Conference", "full_state", default: false, "No", read: Values.boolean,
+            "Whether every notification has the whole roster, for clients that can't read partial ones.")
+        static let publishPersists = Option<Bool>(
+            "Conference", "publish_persists", default: true, "Yes", read: Values.boolean,
+            "Whether a title or subject that was published stays when the publication expires.")
+        static let maxListEntries = Option<Int>(
+            "Conference", "max_list_entries", default: 200, "200", read: Values.count(1...10_000),
+            "Most people in a list of people to call.")
+        static let maxDialOuts = Option<Int>(
+            "Conference", "max_dial_outs", default: 50, "50", read: Values.count(1...10_000),
+            "Most calls to people under way for one room; others wait.")
+        static let maxDialOutsPerAccount = Option<Int>(
+            "Conference", "max_dial_outs_per_account", default: 50, "50", read: Values.count(1...10_000),
+            "Most calls to people under way at one person's word; others wait.")
+        static let dialOutRate = Option<Int>(
+            "Conference", "dial_outs_per_minute", default: 6, "6", read: Values.count(1...6000),
+            "Calls to one address a minute in the long run; five may come at once, more are refused.")
+        static let dialOutTimeout = Option<Duration>(
+            "Conference", "dial_out_timeout", default: .seconds(50), "50 s",
+            read: Values.duration(.seconds(1) ... .seconds(55)),
+            "How long somebody who is called has for an answer.")
         static let stateDirectory = Option<String?>(
             "Conference", "state_directory", default: nil,
             "(/var/lib/confd for root and whoever may write there, else ~/.local/state/confd)",
@@ -224,6 +331,12 @@ enum Options {
         static let title = Option<String?>(
             "Room", "title", default: nil, "(none)", example: "The lobby", read: Values.optionalText,
             "The room's name as people see it.")
+        static let subject = Option<String?>(
+            "Room", "subject", default: nil, "(none)", example: "Today: everything", read: Values.optionalText,
+            "What it is about, until somebody changes it.")
+        static let locked = Option<Bool>(
+            "Room", "locked", default: false, "No", read: Values.boolean,
+            "Whether nobody new comes in but owners and moderators, until somebody changes it.")
         static let welcome = Option<String?>(
             "Room", "welcome", default: nil, "(that of [Conference])", example: "Welcome to the lobby!",
             read: Values.optionalText,
@@ -251,6 +364,36 @@ enum Options {
             "Where log lines go: stderr, syslog (/dev/log, facility daemon) or journal (systemd's own socket, with the",
             "parts of a line as fields).")
     }
+}
+
+extension Options {
+    enum Outbound {
+        static let proxy = Option<String?>(
+            "Outbound", "proxy", default: nil, "(none)", example: "sip:proxy.example.com;transport=tls",
+            read: Values.sipURI,
+            "Where all calls of the conference's own go.")
+        static let user = Option<String?>(
+            "Outbound", "user", default: nil, "(none)", example: "conference@example.com", read: Values.optionalText,
+            "The name for challenges of that proxy and of those who are called.")
+        static let password = Option<String?>(
+            "Outbound", "password", default: nil, "(none)", example: "secret", read: Values.optionalText,
+            "Its password.")
+        static let tlsVerify = Option<Bool>(
+            "Outbound", "tls_verify", default: true, "Yes", read: Values.boolean,
+            "Whether the certificate of a server that is called by TLS must be good for its name.")
+    }
+}
+
+/// `[SIP] auth`
+enum AuthChoice: String, CaseIterable, Sendable {
+    case required
+    case trustedOnly = "trusted-only"
+    case none
+}
+
+/// `[MSRP] offer`
+enum OfferChoice: String, CaseIterable, Sendable {
+    case tcp, tls
 }
 
 /// `[MSRP] egress`

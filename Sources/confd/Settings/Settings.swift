@@ -1,3 +1,5 @@
+internal import MediaMixer
+
 /// Everything that `confd serve` can be told, checked and typed.
 struct Settings: Equatable, Sendable {
     struct SIP: Equatable, Sendable {
@@ -12,6 +14,22 @@ struct Settings: Equatable, Sendable {
         var minSE: Duration
         var maxDialogs: Int
         var shutdownTime: Duration
+        /// Never nil once the settings are read: none on loopback, else required.
+        var auth: AuthChoice
+        var nonceLifetime: Duration
+        /// `address/bits`
+        var trusted: [String]
+        var trustedNames: [String]
+        var trust: String?
+        /// Requests a second and at once, failures a minute.
+        var requestRate: Int
+        var requestBurst: Int
+        var failuresPerMinute: Int
+        var throttleAll: Bool
+        var maxSubscriptions: Int
+
+        /// Whether no other machine reaches the listeners.
+        var isOnLoopback: Bool { listen.allSatisfy { Settings.isLoopback($0.host) } }
     }
 
     struct MSRP: Equatable, Sendable {
@@ -38,6 +56,16 @@ struct Settings: Equatable, Sendable {
         var maxConnectsPerDestination: Int
         var maxHeadSize: Int
         var maxQueueSize: Int
+        var offer: OfferChoice
+    }
+
+    /// `[Outbound]`
+    struct Outbound: Equatable, Sendable {
+        /// A SIP URI.
+        var proxy: String?
+        var user: String?
+        var password: String?
+        var tlsVerify: Bool
     }
 
     struct Conference: Equatable, Sendable {
@@ -49,6 +77,20 @@ struct Settings: Equatable, Sendable {
         var welcome: String?
         var pendingMessages: Int
         var demo: Bool
+        var adhocGrace: Duration
+        /// Nil: there is no factory.
+        var factory: String?
+        var notifyInterval: Duration
+        var fullState: Bool
+        var publishPersists: Bool
+        var maxListEntries: Int
+        var maxDialOuts: Int
+        var maxDialOutsPerAccount: Int
+        var dialOutsPerMinute: Int
+        var dialOutTimeout: Duration
+        var create: RoomConfiguration.Group
+        var ends: RoomConfiguration.Ending
+        var rules: Rules
     }
 
     struct Room: Equatable, Sendable {
@@ -60,6 +102,9 @@ struct Settings: Equatable, Sendable {
         var welcome: String?
         var plainText: Bool
         var maximumParticipants: Int
+        var subject: String?
+        var isLocked: Bool
+        var rules: Rules
     }
 
     struct Log: Equatable, Sendable {
@@ -75,6 +120,7 @@ struct Settings: Equatable, Sendable {
     var msrp: MSRP
     var conference: Conference
     var rooms: [Room]
+    var outbound: Outbound
     /// Nil: AUTH is refused.
     var relay: Relay?
     var database: Database
@@ -90,6 +136,7 @@ struct Settings: Equatable, Sendable {
         let conference = Conference(&source)
         self.conference = conference
         rooms = source.rooms.map { Room(user: $0.user, domain: $0.domain, section: $0.section, conference, &source) }
+        outbound = Outbound(&source)
         let relay = Relay(&source)
         self.relay = source.has("Relay") ? relay : nil
         runsSIP = source.has("SIP") || !source.has("Relay")
@@ -136,6 +183,7 @@ struct Settings: Equatable, Sendable {
                 Options.MSRP.advertise, "MSRP", "nobody can reach \(advertise.host); write a name or an address")
         }
         checkListeners(&source)
+        checkAccess(&source)
         if !runsSIP {
             for room in rooms {
                 source.report(
@@ -147,6 +195,18 @@ struct Settings: Equatable, Sendable {
                 room: room,
                 "the domain '\(room.domain)' is not served; add it to [SIP] domains (\(sip.domains.joined(separator: ", ")))"
             )
+        }
+    }
+
+    private func checkAccess(_ source: inout SettingsSource) {
+        if sip.listen.contains(where: { $0.transport == .tlsTrusted }), sip.trustedNames.isEmpty {
+            source.report(
+                Options.SIP.listen, "SIP",
+                "a tls-trusted listener lets nobody in without trusted_names; name the certificates of your peers there"
+            )
+        }
+        if outbound.password != nil, outbound.user == nil {
+            source.report(Options.Outbound.password, "Outbound", "needs 'user' as well")
         }
     }
 
@@ -170,6 +230,11 @@ struct Settings: Equatable, Sendable {
         }
     }
 
+    /// Whether only this machine reaches `host`.
+    static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
+    }
+
     /// Whether `host` stands for every address of the host.
     static func isWildcard(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" || host == "*" }
 }
@@ -186,6 +251,17 @@ extension Settings.SIP {
         minSE = source.value(Options.SIP.minSE)
         maxDialogs = source.value(Options.SIP.maxDialogs)
         shutdownTime = source.value(Options.SIP.shutdownTime)
+        let isOnLoopback = listen.allSatisfy { Settings.isLoopback($0.host) }
+        auth = source.value(Options.SIP.auth) ?? (isOnLoopback ? .none : .required)
+        nonceLifetime = source.value(Options.SIP.nonceLifetime)
+        trusted = source.value(Options.SIP.trusted)
+        trustedNames = source.value(Options.SIP.trustedNames)
+        trust = source.value(Options.SIP.trust)
+        requestRate = source.value(Options.SIP.requestRate)
+        requestBurst = source.value(Options.SIP.requestBurst)
+        failuresPerMinute = source.value(Options.SIP.failureRate)
+        throttleAll = source.value(Options.SIP.throttleAll)
+        maxSubscriptions = source.value(Options.SIP.maxSubscriptions)
     }
 }
 
@@ -215,6 +291,16 @@ extension Settings.MSRP {
         maxConnectsPerDestination = source.value(Options.MSRP.maxConnectsPerDestination)
         maxHeadSize = source.value(Options.MSRP.maxHeadSize)
         maxQueueSize = source.value(Options.MSRP.maxQueueSize)
+        offer = source.value(Options.MSRP.offer)
+    }
+}
+
+extension Settings.Outbound {
+    init(_ source: inout SettingsSource) {
+        proxy = source.value(Options.Outbound.proxy)
+        user = source.value(Options.Outbound.user)
+        password = source.value(Options.Outbound.password)
+        tlsVerify = source.value(Options.Outbound.tlsVerify)
     }
 }
 
@@ -228,6 +314,19 @@ extension Settings.Conference {
         welcome = source.value(Options.Conference.welcome)
         pendingMessages = source.value(Options.Conference.pendingMessages)
         demo = source.value(Options.Conference.demo)
+        adhocGrace = source.value(Options.Conference.adhocGrace)
+        factory = source.value(Options.Conference.factory)
+        notifyInterval = source.value(Options.Conference.notifyInterval)
+        fullState = source.value(Options.Conference.fullState)
+        publishPersists = source.value(Options.Conference.publishPersists)
+        maxListEntries = source.value(Options.Conference.maxListEntries)
+        maxDialOuts = source.value(Options.Conference.maxDialOuts)
+        maxDialOutsPerAccount = source.value(Options.Conference.maxDialOutsPerAccount)
+        dialOutsPerMinute = source.value(Options.Conference.dialOutRate)
+        dialOutTimeout = source.value(Options.Conference.dialOutTimeout)
+        create = source.value(Options.Rules.create)
+        ends = source.value(Options.Rules.ends)
+        rules = Settings.Rules(&source)
     }
 }
 
@@ -243,6 +342,9 @@ extension Settings.Room {
         plainText = source.value(Options.Room.plainText, in: section) ?? conference.plainText
         maximumParticipants =
             source.value(Options.Room.maximumParticipants, in: section) ?? conference.maximumParticipants
+        subject = source.value(Options.Room.subject, in: section)
+        isLocked = source.value(Options.Room.locked, in: section)
+        rules = Settings.Rules(in: section, else: conference.rules, &source)
     }
 }
 

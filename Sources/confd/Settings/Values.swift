@@ -1,3 +1,9 @@
+internal import SIP
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// An address with a port, `127.0.0.1:2855` or `[::1]:2855`.
 struct HostPort: Equatable, Hashable, Sendable, CustomStringConvertible {
     /// A name or an address; IPv6 without its brackets.
@@ -12,7 +18,13 @@ struct HostPort: Equatable, Hashable, Sendable, CustomStringConvertible {
 
 /// One entry of `[SIP] listen`.
 struct ListenEntry: Equatable, Hashable, Sendable, CustomStringConvertible {
-    enum Transport: String, Sendable, CaseIterable { case udp, tcp, tls }
+    enum Transport: String, Sendable, CaseIterable {
+        case udp, tcp, tls
+        /// TLS for trusted peers only: a client certificate is needed.
+        case tlsTrusted = "tls-trusted"
+
+        var isTLS: Bool { self == .tls || self == .tlsTrusted }
+    }
 
     var transport: Transport
     var host: String
@@ -142,10 +154,10 @@ enum Values {
             let form = "write transport:address:port, such as udp:127.0.0.1:5060 or tls:[::1]:5061"
             guard let colon = item.firstIndex(of: ":") else { throw ValueError("'\(item)': \(form)") }
             guard let transport = ListenEntry.Transport(rawValue: item[..<colon].lowercased()) else {
-                throw ValueError("'\(item[..<colon])' is not a transport (udp, tcp, tls); \(form)")
+                throw ValueError("'\(item[..<colon])' is not a transport (udp, tcp, tls, tls-trusted); \(form)")
             }
             let address = try parseHostPort(item[item.index(after: colon)...])
-            let port = address.port ?? (transport == .tls ? 5061 : 5060)
+            let port = address.port ?? (transport.isTLS ? 5061 : 5060)
             let entry = ListenEntry(transport: transport, host: address.host, port: port)
             if port != 0, result.contains(entry) { throw ValueError("'\(entry)' is listed twice") }
             result.append(entry)
@@ -171,6 +183,60 @@ enum Values {
             }
         }
         return result
+    }
+
+    /// `alice@example.com, *@example.org`; kept with the domain in lower case.
+    static func people(_ text: Substring, _: ValueContext) throws(ValueError) -> [String] {
+        var result: [String] = []
+        for item in items(text) {
+            let bare = item.lowercased().hasPrefix("sip:") ? item.dropFirst(4) : item
+            guard let at = bare.lastIndex(of: "@"), at != bare.startIndex, bare.index(after: at) != bare.endIndex,
+                !bare.contains(where: { " \t;<>\"".contains($0) })
+            else { throw ValueError("'\(item)' is not user@domain; write alice@example.com, or *@example.com for all") }
+            result.append(bare[..<at] + "@" + bare[bare.index(after: at)...].lowercased())
+        }
+        return result
+    }
+
+    /// Addresses and prefixes of addresses: `192.0.2.10, 2001:db8::/32`.
+    static func prefixes(_ text: Substring, _: ValueContext) throws(ValueError) -> [String] {
+        var result: [String] = []
+        for item in items(text) {
+            let parts = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            var host = parts.first ?? ""
+            if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+            var four = in_addr()
+            var six = in6_addr()
+            let bits =
+                inet_pton(AF_INET, String(host), &four) == 1
+                ? 32
+                : inet_pton(AF_INET6, String(host), &six) == 1 ? 128 : 0
+            let length = parts.count == 2 ? Int(parts[1]) : bits
+            guard bits > 0, let length, (0...bits).contains(length) else {
+                throw ValueError(
+                    "'\(item)' is no address; write addresses or prefixes, such as 192.0.2.10 or 10.0.0.0/8")
+            }
+            result.append("\(host)/\(length)")
+        }
+        return result
+    }
+
+    /// The user part of an address; `none` is nobody.
+    static func userName(_ text: Substring, _: ValueContext) throws(ValueError) -> String? {
+        if text.isEmpty || text.lowercased() == "none" { return nil }
+        guard !text.contains(where: { " \t@:;/<>\"".contains($0) }) else {
+            throw ValueError("'\(text)' is not the user part of an address; write a name such as conference, or none")
+        }
+        return String(text)
+    }
+
+    /// `sip:proxy.example.com;transport=tcp`
+    static func sipURI(_ text: Substring, _: ValueContext) throws(ValueError) -> String? {
+        if text.isEmpty { return nil }
+        guard let uri = SIPURI(String(text)), uri.isSIP, !uri.host.isEmpty else {
+            throw ValueError("'\(text)' is not a SIP address; write one such as sip:proxy.example.com;transport=tls")
+        }
+        return String(text)
     }
 
     private static func items(_ text: Substring) -> [Substring] {
