@@ -17,7 +17,9 @@ package struct DigestAnswer: Sendable {
     package var dialect = DigestDialect.msrplib
     package var username: String
     package var password: String
-    /// RFC 4976 section 9.1: the rightmost URI of To-Path.
+    /// AUTH at a relay; at a SIP server, that of the request (RFC 3261 section 22.4).
+    package var method = "AUTH"
+    /// RFC 4976 section 9.1: the rightmost URI of To-Path. SIP: the Request-URI.
     package var uri: String
     /// The challenge's parameters; names in lower case.
     package var challenge: [String: String]
@@ -76,7 +78,7 @@ package struct DigestAnswer: Sendable {
         return hash("\(secret):\(challenge["nonce"] ?? ""):\(nc):\(clientNonce):auth:" + hash("\(method):\(uri)"))
     }
 
-    package var response: String { digest(method: "AUTH") }
+    package var response: String { digest(method: method) }
     /// What the other side proves with: A2 has no method (RFC 7616 section 3.5).
     package var expectedProof: String { digest(method: "") }
 

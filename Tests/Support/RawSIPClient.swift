@@ -1,13 +1,9 @@
 import Foundation
 
-/// A SIP user agent on a bare socket: it says what the test says, in the test's order, and nothing by itself.
+/// A SIP user agent on a bare socket: it says what the test says, in the test's order, and nothing by itself. With
+/// `credentials` it answers challenges.
 package final class RawSIPClient: @unchecked Sendable {
     // Unchecked: one thread uses it at a time.
-    private enum Wire {
-        case datagrams(DatagramSocket)
-        case stream(ByteStream)
-    }
-
     package let transport: SIPTransportName
     package let server: SocketAddress
     package let user: String
@@ -19,8 +15,15 @@ package final class RawSIPClient: @unchecked Sendable {
     package var displayName: String?
     package var userAgent = "raw-client"
 
-    private let wire: Wire
-    private var received = [UInt8]()
+    /// Answers a 401 once with these; nil: a 401 is the test's business.
+    package var credentials: SIPCredentials?
+
+    private let wire: SIPWire
+    /// Where confd may connect to, when the client listens, and the connections it opened.
+    private var listener: StreamListener?
+    private var accepted = [SIPWire]()
+    /// By Via branch: where a request came from, and its response goes.
+    private var origins = [String: SIPWire]()
     private var inbox = [SIPMessage]()
     private var counter = 0
     private let nonce: String
@@ -36,23 +39,36 @@ package final class RawSIPClient: @unchecked Sendable {
         switch transport {
         case .udp:
             let socket = try DatagramSocket(to: server)
-            wire = .datagrams(socket)
+            wire = SIPWire(.datagrams(socket))
             localPort = socket.localPort
         case .tcp:
             let stream = try ByteStream(to: server)
-            wire = .stream(stream)
+            wire = SIPWire(.stream(stream))
             localPort = stream.localPort
         case .tls:
             let stream = try TLSByteStream(to: server)
-            wire = .stream(stream)
+            wire = SIPWire(.stream(stream))
             localPort = stream.localPort
         }
         contactHost = server.uriHost
     }
 
-    package convenience init(_ transport: SIPTransportName, to confd: ConfdProcess, user: String) throws {
-        try self.init(transport, to: confd.address(transport), user: user, domain: confd.udp.uriHost)
+    package convenience init(
+        _ transport: SIPTransportName, to confd: ConfdProcess, user: String, domain: String? = nil,
+        password: String? = nil
+    ) throws {
+        try self.init(transport, to: confd.address(transport), user: user, domain: domain ?? confd.udp.uriHost)
+        credentials = password.map { SIPCredentials(username: user, password: $0) }
     }
+
+    /// Takes TCP connections on the port that Contact shows, as an agent does whose datagrams may become too large
+    /// (RFC 3261 section 18.1.1).
+    package func listen() throws {
+        listener = try StreamListener(host: server.host, port: localPort)
+    }
+
+    /// How many connections confd has opened to this client.
+    package var acceptedConnections: Int { accepted.count }
 
     package var contact: String {
         switch transport {
@@ -80,10 +96,7 @@ package final class RawSIPClient: @unchecked Sendable {
     // MARK: Bytes
 
     package func send(_ bytes: [UInt8]) throws {
-        switch wire {
-        case .datagrams(let socket): try socket.send(bytes)
-        case .stream(let stream): try stream.send(bytes)
-        }
+        try wire.send(bytes)
     }
 
     package func send(_ text: String) throws {
@@ -91,16 +104,16 @@ package final class RawSIPClient: @unchecked Sendable {
     }
 
     package func close() {
-        if case .stream(let stream) = wire { stream.close() }
+        if case .stream(let stream) = wire.medium { stream.close() }
     }
 
     package func reset() {
-        if case .stream(let stream) = wire { stream.reset() }
+        if case .stream(let stream) = wire.medium { stream.reset() }
     }
 
     /// Whether confd closes the connection (never for UDP).
     package func closes(within seconds: Double) throws -> Bool {
-        guard case .stream(let stream) = wire else { return false }
+        guard case .stream(let stream) = wire.medium else { return false }
         return try stream.closes(within: seconds)
     }
 
@@ -108,25 +121,17 @@ package final class RawSIPClient: @unchecked Sendable {
 
     private func read(_ deadline: Deadline) throws -> SIPMessage? {
         while true {
-            switch wire {
-            case .datagrams(let socket):
-                guard let datagram = try socket.receive(deadline) else { return nil }
-                // A keep-alive's answer is two or four octets.
-                if datagram.allSatisfy({ $0 == 13 || $0 == 10 }) { continue }
-                guard let parsed = try SIPMessage.parse(datagram[...], datagram: true) else {
-                    throw SupportError("a datagram without a blank line")
-                }
-                return parsed.message
-            case .stream(let stream):
-                while let first = received.first, first == 13 || first == 10 { received.removeFirst() }
-                if let parsed = try SIPMessage.parse(received[...], datagram: false) {
-                    received.removeFirst(parsed.size)
-                    return parsed.message
-                }
-                guard let bytes = try stream.receiveIfAny(deadline) else { return nil }
-                if bytes.isEmpty { throw SupportError("confd closed the SIP connection of \(user)") }
-                received += bytes
+            for way in [wire] + accepted {
+                guard let message = try way.message() else { continue }
+                if !message.isResponse { origins[message.branch] = way }
+                return message
             }
+            if wire.isClosed { throw SupportError("confd closed the SIP connection of \(user)") }
+            accepted.removeAll { $0.isClosed }
+            var descriptors = ([wire] + accepted).map(\.descriptor)
+            if let listener { descriptors.append(listener.descriptor) }
+            guard waitUntilReadable(descriptors, deadline) else { return nil }
+            if let listener, let stream = try listener.acceptIfAny() { accepted.append(SIPWire(.stream(stream))) }
         }
     }
 
@@ -167,30 +172,40 @@ package final class RawSIPClient: @unchecked Sendable {
         try next(within: seconds, method) { !$0.isResponse && $0.method == method }
     }
 
-    package func respond(to request: SIPMessage, _ status: String = "200 OK", extra: String = "") throws {
+    /// - Parameters:
+    ///   - toTag: added to To when the request had none.
+    ///   - extra: further header fields.
+    package func respond(
+        to request: SIPMessage, _ status: String = "200 OK", toTag: String? = nil, extra: String = "", body: String = ""
+    ) throws {
         var text = "SIP/2.0 \(status)\r\n"
         for (name, title) in [
             ("via", "Via"), ("record-route", "Record-Route"), ("from", "From"), ("to", "To"), ("call-id", "Call-ID"),
             ("cseq", "CSeq"),
         ] {
-            for value in request.all(name) { text += "\(title): \(value)\r\n" }
+            for value in request.all(name) {
+                let tag = name == "to" && request.toTag == nil ? toTag.map { ";tag=\($0)" } ?? "" : ""
+                text += "\(title): \(value)\(tag)\r\n"
+            }
         }
-        try send(text + extra + "Content-Length: 0\r\n\r\n")
+        text += extra + "Content-Length: \(body.utf8.count)\r\n\r\n" + body
+        try (origins[request.branch] ?? wire).send(Array(text.utf8))
     }
 
     // MARK: Requests
 
     /// A request with the header fields that every one has.
+    /// - Parameter from: the URI of From; nil: the address of record.
     package func requestText(
-        _ method: String, _ uri: String, to: String, fromTag: String, callID: String, sequence: Int,
-        branch: String? = nil, extra: String = "", body: String = ""
+        _ method: String, _ uri: String, to: String, from: String? = nil, fromTag: String, callID: String,
+        sequence: Int, branch: String? = nil, extra: String = "", body: String = ""
     ) -> String {
         let name = displayName.map { "\"\($0)\" " } ?? ""
         return """
             \(method) \(uri) SIP/2.0\r
             Via: SIP/2.0/\(transport.rawValue.uppercased()) \(contactHost):\(localPort);rport;branch=\(branch ?? newBranch())\r
             Max-Forwards: 70\r
-            From: \(name)<\(addressOfRecord)>;tag=\(fromTag)\r
+            From: \(name)<\(from ?? addressOfRecord)>;tag=\(fromTag)\r
             To: \(to)\r
             Call-ID: \(callID)\r
             CSeq: \(sequence) \(method)\r
@@ -208,132 +223,26 @@ package final class RawSIPClient: @unchecked Sendable {
         throws -> SIPMessage
     {
         let callID = newCallID()
-        try send(
-            requestText(
-                method, uri, to: "<\(uri)>", fromTag: newTag(), callID: callID, sequence: 1,
-                extra: "Contact: \(contact)\r\n" + extra, body: body))
-        return try finalResponse(to: callID, 1, method, within: seconds)
+        let tag = newTag()
+        func ask(_ sequence: Int, _ more: String) throws -> SIPMessage {
+            try send(
+                requestText(
+                    method, uri, to: "<\(uri)>", fromTag: tag, callID: callID, sequence: sequence,
+                    extra: "Contact: \(contact)\r\n" + more + extra, body: body))
+            return try finalResponse(to: callID, sequence, method, within: seconds)
+        }
+        let response = try ask(1, "")
+        guard let answer = try credentials?.answer(to: response, method, uri) else { return response }
+        return try ask(2, answer)
     }
 
     /// INVITE; the dialog is there when the final response is a 200, and the ACK is not sent yet.
-    package func invite(_ room: String, offer: String?, extra: String = "", contact: String? = nil) throws -> RawCall {
+    /// - Parameter type: the body's; nil: SDP.
+    package func invite(
+        _ room: String, offer: String?, extra: String = "", contact: String? = nil, type: String? = nil
+    ) throws -> RawCall {
         let call = RawCall(client: self, room: room)
-        try call.sendInvite(offer: offer, extra: extra, contact: contact)
-        try call.awaitFinal()
+        try call.complete(offer: offer, extra: extra, contact: contact, type: type)
         return call
-    }
-}
-
-/// One INVITE and the dialog it makes.
-package final class RawCall: @unchecked Sendable {
-    // Unchecked for the reason its client gives.
-    package let client: RawSIPClient
-    package let room: String
-    package let callID: String
-    package let localTag: String
-    package private(set) var response: SIPMessage
-    package private(set) var remoteTag: String?
-    package private(set) var target: String
-    package var sequence = 1
-    private var branch: String
-
-    init(client: RawSIPClient, room: String) {
-        self.client = client
-        self.room = room
-        callID = client.newCallID()
-        localTag = client.newTag()
-        target = room
-        branch = client.newBranch()
-        response = SIPMessage(startLine: "", fields: [], body: [])
-    }
-
-    package var status: Int { response.status }
-    package var to: String { remoteTag.map { "<\(room)>;tag=\($0)" } ?? "<\(room)>" }
-
-    private func text(_ method: String, sequence: Int, branch: String?, extra: String, body: String) -> String {
-        client.requestText(
-            method, target, to: to, fromTag: localTag, callID: callID, sequence: sequence, branch: branch, extra: extra,
-            body: body)
-    }
-
-    package func sendInvite(offer: String?, extra: String = "", contact: String? = nil) throws {
-        let type = offer == nil ? "" : "Content-Type: application/sdp\r\n"
-        try client.send(
-            text(
-                "INVITE", sequence: sequence, branch: branch,
-                extra: "Contact: \(contact ?? client.contact)\r\n"
-                    + "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE\r\n" + type + extra,
-                body: offer ?? ""))
-    }
-
-    package func awaitFinal(within seconds: Double = 10) throws {
-        response = try client.finalResponse(to: callID, sequence, "INVITE", within: seconds)
-        if response.status < 300 {
-            remoteTag = response.toTag
-            target = response.contactURI ?? target
-        } else {
-            // RFC 3261 section 17.1.1.3: the ACK of a refusal belongs to the INVITE's transaction.
-            try client.send(
-                client.requestText(
-                    "ACK", room, to: response["To"] ?? to, fromTag: localTag, callID: callID, sequence: sequence,
-                    branch: branch))
-        }
-    }
-
-    /// The answer's (or, without our offer, the offer's) a=path.
-    package var path: String { response.attributes("path").first ?? "" }
-
-    package func ack(answer: String? = nil) throws {
-        let type = answer == nil ? "" : "Content-Type: application/sdp\r\n"
-        try client.send(text("ACK", sequence: sequence, branch: nil, extra: type, body: answer ?? ""))
-    }
-
-    /// CANCEL of the INVITE (RFC 3261 section 9.1: same branch); its own final response.
-    package func cancel() throws -> SIPMessage {
-        try client.send(
-            client.requestText(
-                "CANCEL", room, to: "<\(room)>", fromTag: localTag, callID: callID, sequence: sequence, branch: branch))
-        return try client.finalResponse(to: callID, sequence, "CANCEL")
-    }
-
-    /// A request within the dialog; its final response. A re-INVITE's 200 is not acknowledged yet.
-    @discardableResult
-    package func ask(_ method: String, extra: String = "", body: String? = nil, within seconds: Double = 10) throws
-        -> SIPMessage
-    {
-        sequence += 1
-        branch = client.newBranch()
-        let type = body == nil ? "" : "Content-Type: application/sdp\r\n"
-        let contact = method == "BYE" ? "" : "Contact: \(client.contact)\r\n"
-        try client.send(
-            text(method, sequence: sequence, branch: branch, extra: contact + type + extra, body: body ?? ""))
-        let response = try client.finalResponse(to: callID, sequence, method, within: seconds)
-        if method == "INVITE" { self.response = response }
-        return response
-    }
-
-    package func reinvite(_ offer: String) throws -> SIPMessage {
-        let response = try ask("INVITE", body: offer)
-        try ack()
-        return response
-    }
-
-    package func update(_ offer: String) throws -> SIPMessage {
-        try ask("UPDATE", body: offer)
-    }
-
-    @discardableResult
-    package func bye() throws -> SIPMessage {
-        try ask("BYE")
-    }
-
-    /// Waits for confd's BYE and answers it.
-    @discardableResult
-    package func awaitBye(within seconds: Double = 10) throws -> SIPMessage {
-        let bye = try client.next(within: seconds, "BYE") {
-            !$0.isResponse && $0.method == "BYE" && $0.callID == callID
-        }
-        try client.respond(to: bye)
-        return bye
     }
 }

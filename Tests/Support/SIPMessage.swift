@@ -13,6 +13,7 @@ package struct SIPMessage: Sendable, CustomStringConvertible {
     private static let compactNames = [
         "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "c": "content-type", "l": "content-length",
         "k": "supported", "e": "content-encoding", "s": "subject", "x": "session-expires", "o": "event",
+        "r": "refer-to", "b": "referred-by", "u": "allow-events",
     ]
 
     private static func canonical(_ name: String) -> String {
@@ -66,6 +67,14 @@ package struct SIPMessage: Sendable, CustomStringConvertible {
             ? (self["CSeq"]?.split(separator: " ").last.map(String.init) ?? "")
             : String(startLine.prefix { $0 != " " })
     }
+    /// The branch of the topmost Via.
+    package var branch: String {
+        let via = self["Via"] ?? ""
+        for part in via.split(separator: ";").dropFirst() where part.hasPrefix("branch=") {
+            return String(part.dropFirst(7))
+        }
+        return ""
+    }
     package var sequence: Int { self["CSeq"]?.split(separator: " ").first.flatMap { Int($0) } ?? -1 }
     package var callID: String { self["Call-ID"] ?? "" }
     package var requestURI: String { startLine.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
@@ -82,11 +91,14 @@ package struct SIPMessage: Sendable, CustomStringConvertible {
     package var fromTag: String? { Self.parameter("tag", of: self["From"] ?? "") }
 
     /// The URI between the angle brackets of Contact.
-    package var contactURI: String? {
-        guard let contact = self["Contact"], let open = contact.firstIndex(of: "<"),
-            let close = contact.firstIndex(of: ">")
-        else { return self["Contact"] }
-        return String(contact[contact.index(after: open)..<close])
+    package var contactURI: String? { self["Contact"].map(Self.uri) }
+
+    /// The URI of a header field's value, without brackets and what follows them.
+    package static func uri(of value: String) -> String {
+        if let open = value.firstIndex(of: "<"), let close = value[open...].firstIndex(of: ">") {
+            return String(value[value.index(after: open)..<close])
+        }
+        return String(value.prefix { $0 != ";" })
     }
 
     package static func parameter(_ name: String, of value: String) -> String? {

@@ -56,6 +56,16 @@ private func systemError(_ what: String) -> SupportError {
     SupportError("\(what): \(String(cString: strerror(errno)))")
 }
 
+/// Waits until one of the descriptors can be read; false when the deadline passed.
+func waitUntilReadable(_ descriptors: [Int32], _ deadline: Deadline) -> Bool {
+    while true {
+        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        let count = poll(&entries, nfds_t(entries.count), deadline.remainingMilliseconds)
+        if count > 0 { return true }
+        if count == 0 || errno != EINTR { return false }
+    }
+}
+
 /// Waits until the descriptor is ready for `events`; false when the deadline passed.
 func waitUntilReady(_ descriptor: Int32, _ events: Int32, _ deadline: Deadline) -> Bool {
     while true {
@@ -200,7 +210,7 @@ package class ByteStream: @unchecked Sendable {
 /// A UDP socket with one peer.
 package final class DatagramSocket: @unchecked Sendable {
     // Unchecked: nothing changes after init; the kernel serialises the calls.
-    private let descriptor: Int32
+    let descriptor: Int32
     package private(set) var localPort: UInt16
 
     package init(to remote: SocketAddress) throws {
@@ -246,7 +256,7 @@ package final class DatagramSocket: @unchecked Sendable {
 /// A TCP listener on loopback, for tests where confd connects to a client.
 package final class StreamListener: @unchecked Sendable {
     // Unchecked: nothing changes after init; the kernel serialises the calls.
-    private let descriptor: Int32
+    let descriptor: Int32
     package private(set) var port: UInt16
 
     /// Port 0 takes a free one.
@@ -269,9 +279,15 @@ package final class StreamListener: @unchecked Sendable {
     }
 
     package func accept(within seconds: Double = 10) throws -> ByteStream {
-        guard waitUntilReady(descriptor, POLLIN, .after(seconds: seconds)) else {
+        guard waitUntilReady(descriptor, POLLIN, .after(seconds: seconds)), let stream = try acceptIfAny() else {
             throw SupportError("nobody connected to port \(port)")
         }
+        return stream
+    }
+
+    /// A connection that waits already.
+    package func acceptIfAny() throws -> ByteStream? {
+        guard waitUntilReady(descriptor, POLLIN, .after(seconds: 0)) else { return nil }
         let accepted = Foundation.accept(descriptor, nil, nil)
         guard accepted >= 0 else { throw systemError("accepting") }
         _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
