@@ -106,7 +106,7 @@ package struct DigestClaim: Sendable, Equatable {
     ///   - uri: the digest URI where the client names none.
     /// - Returns: `rspauth` (RFC 7616 section 3.5) when the response is right; nil when it is wrong, or the account has
     ///   no secret for the algorithm.
-    package func proof(secrets: AccountSecrets?, method: StaticString, uri: [UInt8]) -> String? {
+    package func proof(secrets: AccountSecrets?, method: String, uri: [UInt8]) -> String? {
         let uri = self.uri.map { Array($0.utf8) } ?? uri
         let known = algorithm == .sha256 ? secrets?.sha256 : secrets?.md5
         let secret = known ?? Self.nobodysSecret(algorithm)
@@ -123,10 +123,10 @@ package struct DigestClaim: Sendable, Equatable {
     }
 
     /// RFC 7616 section 3.4.1 with qop auth.
-    private func digest(secret: String, method: StaticString, uri: [UInt8]) -> [UInt8] {
+    private func digest(secret: String, method: String, uri: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(256)
-        text.append(contentsOf: UnsafeBufferPointer(start: method.utf8Start, count: method.utf8CodeUnitCount))
+        text.append(contentsOf: method.utf8)
         text.append(UInt8(ascii: ":"))
         text.append(contentsOf: uri)
         let a2 = algorithm.hexadecimal(text)

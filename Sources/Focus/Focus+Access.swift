@@ -1,12 +1,50 @@
+import DigestAuth
 import Logging
 import SIP
 
 /// Who asks: proven before anything is granted (RFC 3261 section 22).
 extension Focus {
-    /// Finds out who sent a request, and goes on with it, or answers it (401, 403, 503).
+    /// What access control did since the start.
+    package var accessCounters: AccessCounters { access.counters }
+
+    // MARK: Too much
+
+    /// Answers a request with 503 when its source has sent too many, or there are too many at all. Asked first of
+    /// every request that wants an answer; ACK, BYE and CANCEL never come here.
+    func turnsAway(_ transaction: Transaction, _ request: Request, isNew: Bool) -> Bool {
+        let time = access.time(now())
+        if access.gauge.requestCame(at: time) { watchLag() }
+        switch access.judgeAmount(request, isNew: isNew, at: time) {
+        case nil: return false
+        case .throttled(let seconds):
+            if access.complains(at: time) {
+                logger.warning(
+                    "too many requests from one address",
+                    metadata: ["source": "\(request.source)", "method": "\(request.method)"])
+            }
+            reject(transaction, .tooMany(after: seconds), metadata: metadata(request), level: .debug)
+        case .overloaded:
+            if access.complains(at: time) { logger.warning("overloaded: new requests are refused") }
+            reject(transaction, .overloaded, metadata: metadata(request), level: .debug)
+        }
+        return true
+    }
+
+    private func watchLag() {
+        signalling.schedule(after: .nanoseconds(Int64(LagGauge.interval))) { [weak self] in
+            self?.assumeIsolated { focus in
+                if focus.access.gauge.timerFired(at: focus.access.time(focus.now())) { focus.watchLag() }
+            }
+        }
+    }
+
+    // MARK: Who it is
+
+    /// Finds out who sent a request, and goes on with it, or answers it (400, 401, 403, 503).
     ///
     /// `proceed` runs before this returns where no account has to be looked up, else later on the same executor; a call
-    /// may have ended meanwhile. It runs at most once. ACK, BYE and CANCEL are never brought here.
+    /// may have ended meanwhile. It runs at most once. ACK, BYE and CANCEL are never brought here: they cannot be sent
+    /// again with credentials (RFC 3261 section 22.1).
     /// - Parameter known: whose dialog the request came within. A request from `known.source` is theirs without
     ///   further proof; one from elsewhere is judged as if it had come outside of the dialog, and refused when it is
     ///   somebody else's.
@@ -14,23 +52,169 @@ extension Focus {
         _ transaction: Transaction, _ request: Request, within known: Caller? = nil,
         _ proceed: @escaping (Caller) -> Void
     ) {
-        let source = Self.sourceKey(request)
-        if let known, known.source == source { return proceed(known) }
-        guard
-            let identity = Identity(
-                of: request, serial: anonymousCallers &+ 1, displayNameOctets: configuration.limits.displayNameOctets)
-        else { return reject(transaction, .malformed("no usable From"), metadata: metadata(request)) }
-        if identity.isAnonymous { anonymousCallers &+= 1 }
-        let from = request.from?.uri
-        proceed(
-            Caller(
-                uri: identity.uri, aliases: identity.aliases, displayName: identity.displayName,
-                account: "\(from?.user ?? "")@\(RoomResolver.normalized(from?.host ?? ""))",
-                isAnonymous: identity.isAnonymous, source: source))
+        if let known, known.source == Caller.source(of: request) { return proceed(known) }
+        let visit = { step in
+            AccessDesk.Visit(
+                transaction: transaction, request: request, known: known, proceed: proceed, step: step)
+        }
+        switch access.doorkeeper.receive(request, within: known, rules: accessRules) {
+        case .decided(let decision):
+            settle(decision, visit(.algorithms(realm: "", isStale: false)))
+        case .lookUp(let claim, let account):
+            if let seconds = access.failureWait(request, at: access.time(now())) {
+                // Others may share the address: this doesn't say that their password is wrong.
+                access.counters.throttled &+= 1
+                return reject(transaction, .tooMany(after: seconds), metadata: metadata(request), level: .debug)
+            }
+            let visit = visit(.account(claim, account))
+            if let found = access.configuration.accounts.known(username: claim.username, realm: claim.realm) {
+                resume(visit, .account(found))
+            } else {
+                lookUp(visit) { .account(await $0.lookUp(username: claim.username, realm: claim.realm)) }
+            }
+        }
     }
 
-    /// What access control did since the start.
-    package var accessCounters: AccessCounters { AccessCounters() }
+    private var accessRules: Doorkeeper.Rules {
+        Doorkeeper.Rules(
+            mode: access.configuration.mode, trusted: access.configuration.trusted, resolver: resolver,
+            displayNameOctets: configuration.limits.displayNameOctets,
+            mostAliases: access.configuration.limits.aliases)
+    }
 
-    private static func sourceKey(_ request: Request) -> String { RoomResolver.normalized(request.source.host) }
+    private func settle(_ decision: Doorkeeper.Decision, _ visit: AccessDesk.Visit) {
+        switch decision {
+        case .admit(let caller):
+            access.counters.admitted &+= 1
+            if caller.proof == .trustedPeer { access.counters.trusted &+= 1 }
+            visit.proceed(caller)
+        case .challenge(let realm, let isStale, let defect):
+            if let defect { note(defect, of: visit.request) }
+            challenge(visit, realm: realm, isStale: isStale)
+        case .refuse(let status, let defect):
+            note(defect, of: visit.request)
+            access.counters.refused &+= 1
+            reject(
+                visit.transaction, Rejection(status: status, why: defect.rawValue), metadata: metadata(visit.request))
+        }
+    }
+
+    private func note(_ defect: Doorkeeper.Defect, of request: Request) {
+        if defect.isFailure { access.countFailure(request, at: access.time(now())) }
+        // One line for each try at a password, with the address, so that others can act on it.
+        logger.log(
+            level: defect.isFailure ? .info : .debug, "not who it says",
+            metadata: metadata(request).with("source", "\(request.source)").with("why", defect.rawValue))
+    }
+
+    // MARK: Challenges
+
+    private func challenge(_ visit: AccessDesk.Visit, realm: String, isStale: Bool) {
+        let known = access.configuration.accounts.knownAlgorithms(realm: realm).map(OfferedAlgorithms.order)
+        if let algorithms = known ?? access.offered.known(realm, at: access.time(now())) {
+            return challenge(visit, realm: realm, isStale: isStale, algorithms)
+        }
+        var visit = visit
+        visit.step = .algorithms(realm: realm, isStale: isStale)
+        lookUp(visit) { .algorithms(await $0.algorithms(realm: realm)) }
+    }
+
+    /// One header field for each algorithm, the strongest first (RFC 8760 section 2.3).
+    private func challenge(
+        _ visit: AccessDesk.Visit, realm: String, isStale: Bool, _ algorithms: [DigestAlgorithm]
+    ) {
+        access.counters.challenged &+= 1
+        if isStale { access.counters.stale &+= 1 }
+        let nonce = access.doorkeeper.issueNonce(at: access.time(now()))
+        let headers = algorithms.map { algorithm in
+            HeaderField(
+                "WWW-Authenticate",
+                DigestOffer(
+                    realm: realm, nonce: nonce, opaque: access.opaque, algorithm: algorithm, isStale: isStale
+                ).headerValue)
+        }
+        reject(
+            visit.transaction, Rejection(status: 401, headers: headers, why: "not proven yet"),
+            metadata: metadata(visit.request), level: .debug)
+    }
+
+    // MARK: Looking up
+
+    private func lookUp(
+        _ visit: AccessDesk.Visit, _ ask: @escaping @Sendable (any AccountStore) async -> AccessDesk.Answer
+    ) {
+        guard let (number, needsTimer) = access.add(visit, at: access.time(now())) else {
+            access.counters.overloaded &+= 1
+            return reject(visit.transaction, .overloaded, metadata: metadata(visit.request), level: .debug)
+        }
+        if needsTimer { watchVisits(after: access.configuration.limits.patience) }
+        let accounts = access.configuration.accounts
+        Task.immediate {
+            let answer = await ask(accounts)
+            if let visit = access.remove(number) { resume(visit, answer) }
+        }
+    }
+
+    private func resume(_ visit: AccessDesk.Visit, _ answer: AccessDesk.Answer) {
+        let request = visit.request
+        let time = access.time(now())
+        switch (visit.step, answer) {
+        case (.account(let claim, let account), .account(let found)):
+            let secrets: AccountSecrets?
+            switch found {
+            case .found(let known): secrets = known
+            case .unknown: secrets = nil
+            case .unavailable(let reason): return unavailable(visit, reason)
+            }
+            let judgement = access.doorkeeper.judge(
+                request, claim, account, secrets, within: visit.known, rules: accessRules, at: time)
+            switch judgement {
+            case .decided(let decision): settle(decision, visit)
+            case .askAliases(let account):
+                var visit = visit
+                visit.step = .aliases(account)
+                lookUp(visit) { .aliases(await $0.aliases(username: account.user, realm: account.domain)) }
+            }
+        case (.aliases(let account), .aliases(let aliases)):
+            settle(
+                access.doorkeeper.identify(request, account, aliases: aliases, rules: accessRules), visit)
+        case (.algorithms(let realm, let isStale), .algorithms(let stored)):
+            let algorithms = access.offered.learn(stored, realm: realm, at: time)
+            challenge(visit, realm: realm, isStale: isStale, algorithms)
+        default:
+            unavailable(visit, "the store answered something else")
+        }
+    }
+
+    private func unavailable(_ visit: AccessDesk.Visit, _ reason: String) {
+        access.counters.overloaded &+= 1
+        // The store logs it as an error, once a minute; this is of each request.
+        reject(
+            visit.transaction, .overloaded, metadata: metadata(visit.request).with("reason", reason), level: .debug)
+    }
+
+    private func watchVisits(after delay: Duration) {
+        signalling.schedule(after: delay) { [weak self] in
+            self?.assumeIsolated { focus in
+                let time = focus.access.time(focus.now())
+                let (due, next) = focus.access.expire(at: time)
+                for visit in due { focus.unavailable(visit, "the accounts took too long") }
+                if let next {
+                    focus.watchVisits(after: .nanoseconds(Int64(clamping: next > time ? next - time : 1)))
+                }
+            }
+        }
+    }
+}
+
+extension Rejection {
+    /// 503 to a source that asks for too much (RFC 3261 section 21.5.4).
+    fileprivate static func tooMany(after seconds: Int) -> Rejection {
+        Rejection(status: 503, headers: [HeaderField("Retry-After", "\(seconds)")], why: "too many requests")
+    }
+
+    /// 503 to whoever it may be; they come back at different times.
+    fileprivate static var overloaded: Rejection {
+        Rejection(status: 503, headers: [HeaderField("Retry-After", "\(Int.random(in: 5...20))")], why: "overloaded")
+    }
 }

@@ -11,7 +11,7 @@ package actor Focus: SIPHandler {
     nonisolated let signalling: any Signalling
     nonisolated let mixer: any Mixer
     let logger: Logger
-    private let now: @Sendable () -> ContinuousClock.Instant
+    let now: @Sendable () -> ContinuousClock.Instant
 
     var configuration: FocusConfiguration
     var resolver: RoomResolver
@@ -24,6 +24,7 @@ package actor Focus: SIPHandler {
     package var callCount: Int { dialogs.count }
     var roster = Roster()
     var rooms = RoomBook()
+    var access: AccessDesk
     /// INVITEs the mixer is asked about.
     var pendingInvites = 0
     /// Members that ended before their reservation was heard of.
@@ -59,12 +60,14 @@ package actor Focus: SIPHandler {
         self.configuration = configuration
         self.logger = logger
         self.now = now
+        access = AccessDesk(configuration.access, now: now())
         (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
     }
 
     /// Takes new settings for what comes from now on; calls that are there go on as they are.
     package func configure(_ configuration: FocusConfiguration) {
         self.configuration = configuration
+        access.configure(configuration.access)
         (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
     }
 
@@ -94,6 +97,7 @@ package actor Focus: SIPHandler {
     }
 
     package func handle(_ event: SIPEvent) {
+        if let (transaction, request, isNew) = event.question, turnsAway(transaction, request, isNew: isNew) { return }
         switch event {
         case .invite(let call, let transaction, let request): invited(call, transaction, request)
         case .reinvite(let call, let transaction, let request): offered(call, transaction, request, isInvite: true)

@@ -26,8 +26,10 @@ package struct TrustedPeers: Sendable, Equatable {
 
     func contains(address: String) -> Bool {
         guard !prefixes.isEmpty, let address = Address(address) else { return false }
-        return prefixes.contains { $0.contains(address) }
+        return contains(address)
     }
+
+    func contains(_ address: Address) -> Bool { prefixes.contains { $0.contains(address) } }
 
     /// - Parameter presented: the names of a verified certificate.
     func contains(names presented: [String]) -> Bool {
