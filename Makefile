@@ -5,7 +5,7 @@ SWIFT ?= swift
 CONFIG ?= sample-configs/demo.ini
 FUZZ_SECONDS ?= 600
 FUZZ_RUNS ?= 20000
-FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM FuzzRelay
+FUZZERS = FuzzMSRP FuzzSDP FuzzCPIM FuzzXML FuzzRelay
 FUZZ_BUILD = .build-fuzz
 
 # The release binary carries Swift's runtime, so that it runs on machines without Swift. Exclusivity is enforced in
@@ -59,6 +59,7 @@ fuzz-build: packages
 SEEDS_FuzzMSRP = Tests/Corpus/msrp-sessions Tests/Corpus/msrp-rfc
 SEEDS_FuzzSDP = Tests/Corpus/sdp
 SEEDS_FuzzCPIM = Tests/Corpus/cpim-rfc
+SEEDS_FuzzXML = Tests/Corpus/xml-rfc Tests/Corpus/xml-policy
 FUZZ_FLAGS = -timeout=10 -artifact_prefix=$(FUZZ_BUILD)/
 
 # A fixed number of inputs from a fixed seed, started from the corpora: the same run every time. libFuzzer writes what

@@ -81,7 +81,9 @@ var targets: [Target] = [
     .testTarget(
         name: "ConfdTests",
         dependencies: [
-            "confd", "Client", "SIP", "Store", "DigestAuth", "MSRP", "NIOGnuTLS", "Support", nioCore, logging,
+            "confd", "Client", "Focus", "MediaMixer", "MSRPTransport", "SIP", "Store", "DigestAuth", "MSRP",
+            "NIOGnuTLS",
+            "Support", nioCore, logging,
         ]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
 ]
@@ -96,6 +98,7 @@ if fuzzing {
         ("FuzzMSRP", ["MSRP"]),
         ("FuzzSDP", ["Payloads"]),
         ("FuzzCPIM", ["Payloads"]),
+        ("FuzzXML", ["Payloads"]),
         ("FuzzRelay", ["MSRP", "MSRPTransport", "RelayCore"]),
     ] {
         targets.append(
@@ -108,7 +111,8 @@ if fuzzing {
     }
 }
 let fuzzed: Set<String> = [
-    "MSRP", "MSRPTransport", "RelayCore", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM", "FuzzRelay",
+    "MSRP", "MSRPTransport", "RelayCore", "Payloads", "FuzzMSRP", "FuzzSDP", "FuzzCPIM", "FuzzXML",
+    "FuzzRelay",
 ]
 let withoutSwift: Set<String> = ["CSofiaSystem", "CGnuTLS", "CLibXML2", "CMalloc", "CSofia", "CBench", "CFuzzDriver"]
 

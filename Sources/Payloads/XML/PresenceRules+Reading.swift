@@ -27,7 +27,7 @@ extension PresenceRules.Rule {
             }
             self.handling = handling
         }
-        kept += element.children("transformations")
+        kept += element.children("transformations").filter { !$0.children.isEmpty }
     }
 }
 

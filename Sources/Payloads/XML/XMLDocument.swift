@@ -52,7 +52,10 @@ private final class XMLReading {
         handler.pointee = callbacks()
         let reading = XMLReading(context: context, limits: limits)
         context.pointee.userData = Unmanaged.passUnretained(reading).toOpaque()
-        let options = XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
+        // NOENT: without it an ampersand in an attribute is given as "&#38;". There are no entities but XML's own five.
+        let options =
+            XML_PARSE_NOENT.rawValue | XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue
+            | XML_PARSE_NOWARNING.rawValue
         withExtendedLifetime(reading) {
             octets.withUnsafeBytes { buffer in
                 // The handler builds no tree of libxml2's; should there be one, it goes.

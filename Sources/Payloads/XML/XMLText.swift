@@ -50,8 +50,7 @@ enum XMLText {
             case ASCII.lineFeed, ASCII.tab: output.append(octet)
             case 0x00..<0x20: output += "\u{FFFD}".utf8
             // EF BF BE and EF BF BF are U+FFFE and U+FFFF; EF BF BD is U+FFFD.
-            case 0xBE,
-                0xBF where previous == (0xEF, 0xBF):
+            case 0xBE...0xBF where previous == (0xEF, 0xBF):
                 output.append(0xBD)
             default: output.append(octet)
             }
