@@ -12,31 +12,30 @@ extension EmbeddedDatabase {
 
     package func policy(of room: RoomAddress) async throws(StoreError) -> PolicyDocument? {
         try await perform {
-            try await self.queue.read { database in
-                try Row.fetchOne(
-                    database,
-                    sql: """
-                        SELECT doc, etag FROM xcap
-                        WHERE username = ? AND domain = ? AND doc_type = ? AND doc_uri = ?
-                        """, arguments: Self.arguments(room)
-                ).map { PolicyDocument(content: [UInt8]($0[0] as Data), etag: $0[1]) }
-            }
+            try await self.queue.read { database in try Self.readPolicy(of: room, database) }
         }
     }
 
     package func setPolicy(_ document: PolicyDocument?, of room: RoomAddress) async throws(StoreError) {
-        if let document, document.content.count > Self.largestPolicy {
-            throw StoreError("a policy document has at most \(Self.largestPolicy) octets")
+        try await perform {
+            try await self.queue.write { database in try Self.writePolicy(document, of: room, database) }
         }
+    }
+
+    /// Changes a room's document in one step, whatever other processes do at the same time.
+    ///
+    /// - Parameter change: gets the document, or nil when there is none. What it throws changes nothing, and comes
+    ///   out as a StoreError.
+    package func updatePolicy<Answer: Sendable>(
+        of room: RoomAddress, _ change: @escaping @Sendable (inout PolicyDocument?) throws -> Answer
+    ) async throws(StoreError) -> Answer {
         try await perform {
             try await self.queue.write { database in
-                guard let document else { return try Self.removePolicy(of: room, database) }
-                try database.execute(
-                    sql: """
-                        INSERT INTO xcap (username, domain, doc_type, doc_uri, doc, etag) VALUES (?, ?, ?, ?, ?, ?)
-                        ON CONFLICT (username, domain, doc_type, doc_uri)
-                        DO UPDATE SET doc = excluded.doc, etag = excluded.etag
-                        """, arguments: Self.arguments(room) + [Data(document.content), document.etag])
+                let before = try Self.readPolicy(of: room, database)
+                var document = before
+                let answer = try change(&document)
+                if document != before { try Self.writePolicy(document, of: room, database) }
+                return answer
             }
         }
     }
@@ -59,6 +58,31 @@ extension EmbeddedDatabase {
                 }
             }
         }
+    }
+
+    // MARK: Rows
+
+    private static func readPolicy(of room: RoomAddress, _ database: Database) throws -> PolicyDocument? {
+        try Row.fetchOne(
+            database,
+            sql: "SELECT doc, etag FROM xcap WHERE username = ? AND domain = ? AND doc_type = ? AND doc_uri = ?",
+            arguments: arguments(room)
+        ).map { PolicyDocument(content: [UInt8]($0[0] as Data), etag: $0[1]) }
+    }
+
+    private static func writePolicy(
+        _ document: PolicyDocument?, of room: RoomAddress, _ database: Database
+    ) throws {
+        guard let document else { return try removePolicy(of: room, database) }
+        guard document.content.count <= largestPolicy else {
+            throw StoreError("a policy document has at most \(largestPolicy) octets")
+        }
+        try database.execute(
+            sql: """
+                INSERT INTO xcap (username, domain, doc_type, doc_uri, doc, etag) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT (username, domain, doc_type, doc_uri)
+                DO UPDATE SET doc = excluded.doc, etag = excluded.etag
+                """, arguments: arguments(room) + [Data(document.content), document.etag])
     }
 
     static func removePolicy(of room: RoomAddress, _ database: Database) throws {

@@ -36,7 +36,7 @@ extension EmbeddedDatabase: RoomStore {
     /// Changes a room in one step, whatever other processes do at the same time.
     ///
     /// - Parameter change: gets the room, or nil when nothing is stored; nil in it afterwards: the room is forgotten,
-    ///   with its policy document. What it throws changes nothing.
+    ///   with its policy document. What it throws changes nothing, and comes out as a StoreError.
     package func update<Answer: Sendable>(
         _ address: RoomAddress, _ change: @escaping @Sendable (inout StoredRoom?) throws -> Answer
     ) async throws(StoreError) -> Answer {
@@ -51,6 +51,20 @@ extension EmbeddedDatabase: RoomStore {
                     try Self.forget(address, database)
                 }
                 return answer
+            }
+        }
+    }
+
+    /// Whether something is stored of it, understood or not.
+    package func contains(_ room: RoomAddress) async throws(StoreError) -> Bool {
+        try await perform {
+            try await self.queue.read { database in
+                try Bool.fetchOne(
+                    database,
+                    sql: """
+                        SELECT EXISTS (SELECT 1 FROM room WHERE username = :user AND domain = :domain)
+                        OR EXISTS (SELECT 1 FROM room_condition WHERE username = :user AND domain = :domain)
+                        """, arguments: ["user": room.user, "domain": room.domain]) ?? false
             }
         }
     }
@@ -82,11 +96,6 @@ extension EmbeddedDatabase: RoomStore {
                     INSERT INTO room (username, domain, configuration) VALUES (?, ?, ?)
                     ON CONFLICT (username, domain) DO UPDATE SET configuration = excluded.configuration
                     """, arguments: [user, domain, try RoomRecord(configuration).json()])
-        }
-        // What is as in a new room needs no row.
-        guard room.condition != RoomCondition() else {
-            return try database.execute(
-                sql: "DELETE FROM room_condition WHERE username = ? AND domain = ?", arguments: [user, domain])
         }
         try database.execute(
             sql: """

@@ -22,7 +22,7 @@ struct Confd: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, CheckConfig.self, StatusCommand.self, AccountCommand.self, ProbeCommand.self, ChatCommand.self,
-            RelayReceiveCommand.self, SendFileCommand.self,
+            Serve.self, CheckConfig.self, StatusCommand.self, RoomCommand.self, AccountCommand.self, ProbeCommand.self,
+            ChatCommand.self, RelayReceiveCommand.self, SendFileCommand.self,
         ])
 }

@@ -69,7 +69,7 @@ struct RoomTests {
         #expect(try RoomRecord(json: RoomRecord(room).json()).configuration(of: Self.lobby) == room)
     }
 
-    @Test("saving replaces; a room of the configuration file has a condition only, and none once it is as new")
+    @Test("saving replaces; a room of the configuration file has a condition only, also one that is as new")
     func replacing() async throws {
         let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
         try await database.save(Self.full)
@@ -92,7 +92,7 @@ struct RoomTests {
         #expect(try await database.rooms() == [room])
         room.condition = RoomCondition()
         try await database.save(room)
-        #expect(try await database.rooms().isEmpty)
+        #expect(try await database.rooms() == [room])
     }
 
     @Test("names of rooms differ by case, domains don't")

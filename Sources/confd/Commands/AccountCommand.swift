@@ -9,14 +9,14 @@ internal import Store
 struct AccountCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account",
-        abstract: "Make, change and list the accounts that the relay lets in.",
+        abstract: "Make, change and list the accounts of callers and of the relay's clients.",
         discussion: """
             They are kept in the state directory (confd.sqlite), and 'confd serve' sees a change within seconds \
             ([Database] cache_time); it need not be restarted. Passwords are asked for on a terminal, without echo, or \
             read as one line from standard input. Only their hashes are stored.
             Exit status: 0 done, 1 not.
             """,
-        subcommands: [Add.self, List.self, Remove.self, Passwd.self])
+        subcommands: [Add.self, List.self, Remove.self, Passwd.self, AccountAliasCommand.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -107,6 +107,22 @@ actor Server {
         }
         if let relay { metadata["relay"] = "\(relay.configuration.hostname)" }
         logger.info("serving", metadata: metadata)
+        await warn()
+    }
+
+    /// What an operator will hardly want.
+    private func warn() async {
+        guard settings.runsSIP else { return }
+        if settings.sip.auth == .none, !settings.sip.isOnLoopback {
+            logger.warning(
+                "callers are not asked who they are: everybody who reaches a SIP port is believed; [SIP] auth = required changes it"
+            )
+        }
+        if settings.sip.auth == .required, settings.accountsBackend == .database, settings.database.uri == nil,
+            (try? await database?.accounts())?.isEmpty == true
+        {
+            logger.warning("nobody can call: there are no accounts; 'confd account add user@domain' makes one")
+        }
     }
 
     private static func openDatabase(_ stateDirectory: String) async throws(StartError) -> EmbeddedDatabase {
@@ -205,8 +221,14 @@ actor Server {
     /// Answers a command.
     private func answer(_ request: ControlMessage.Request) async -> ControlMessage.Answer {
         switch request.command {
-        case "status": ControlMessage.Answer(status: await status())
-        case let command: ControlMessage.Answer(error: "the command '\(command)' is not known")
+        case "status": return ControlMessage.Answer(status: await status())
+        case "room":
+            guard let order = request.room else { return ControlMessage.Answer(error: "the request has no 'room'") }
+            guard let conference, let database else {
+                return ControlMessage.Answer(error: "the server is a relay only: it serves no rooms")
+            }
+            return await ControlSocketRooms(focus: conference.focus, database: database).answer(order)
+        case let command: return ControlMessage.Answer(error: "the command '\(command)' is not known")
         }
     }
 

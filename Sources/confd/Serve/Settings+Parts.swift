@@ -30,7 +30,7 @@ extension Settings {
         let trust: TrustAnchors = needsTrust ? msrp.trust.map(TrustAnchors.file) ?? .system : .none
         do {
             return TransportConfiguration(
-                limits: limits, egress: msrp.egress.policy,
+                limits: limits, egress: egress,
                 serverTLS: try TLSContext.server(identities: certificates.onMSRPPorts(self), trust: trust),
                 clientTLS: try TLSContext.client(
                     identity: runsSIP ? certificates.msrp : certificates.relay, trust: trust),
@@ -38,6 +38,12 @@ extension Settings {
         } catch {
             throw StartError("MSRP", "certificate", "\(error)")
         }
+    }
+
+    /// Where callers may be anybody, they may have us connect to where they are and nowhere else.
+    var egress: EgressPolicy? {
+        let believesAll = runsSIP && sip.auth == .none && !sip.isOnLoopback
+        return believesAll && msrp.egress == .automatic ? .sameSource : msrp.egress.policy
     }
 
     var mixer: MixerConfiguration {
@@ -123,7 +129,7 @@ extension Settings {
     }
 
     /// What rooms made by a call are like.
-    private var adhocRoom: RoomConfiguration {
+    var adhocRoom: RoomConfiguration {
         var room = RoomConfiguration(
             address: RoomAddress(user: "", domain: ""), allowsPlainText: conference.plainText,
             welcome: conference.welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),

@@ -38,8 +38,8 @@ struct ConfigurationNotes {
         case .none where !settings.sip.isOnLoopback:
             add(
                 Options.SIP.auth,
-                "none: everybody who reaches a SIP port is believed to be whom they say; confd then connects only to "
-                    + "where a call came from")
+                "none: everybody who reaches a SIP port is believed to be whom they say; with [MSRP] egress = automatic "
+                    + "confd then connects only to where a call came from")
         case .trustedOnly where settings.sip.trusted.isEmpty && settings.sip.trustedNames.isEmpty:
             add(Options.SIP.auth, "trusted-only, and nobody is trusted: nobody can call")
         default: break

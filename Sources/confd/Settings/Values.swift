@@ -205,12 +205,11 @@ enum Values {
             let parts = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             var host = parts.first ?? ""
             if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-            var four = in_addr()
-            var six = in6_addr()
+            var octets = [UInt8](repeating: 0, count: 16)
             let bits =
-                inet_pton(AF_INET, String(host), &four) == 1
+                inet_pton(AF_INET, String(host), &octets) == 1
                 ? 32
-                : inet_pton(AF_INET6, String(host), &six) == 1 ? 128 : 0
+                : inet_pton(AF_INET6, String(host), &octets) == 1 ? 128 : 0
             let length = parts.count == 2 ? Int(parts[1]) : bits
             guard bits > 0, let length, (0...bits).contains(length) else {
                 throw ValueError(

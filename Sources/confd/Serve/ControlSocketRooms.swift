@@ -1,0 +1,61 @@
+internal import Focus
+internal import MediaMixer
+internal import Store
+
+/// Does what `confd room` asks of the running server: the focus's rooms change at once, and what must outlive the process
+/// is in the database when the answer is given.
+struct ControlSocketRooms: Sendable {
+    let focus: Focus
+    /// The one that the focus keeps rooms in.
+    let database: EmbeddedDatabase
+
+    func answer(_ order: RoomOrder) async -> ControlMessage.Answer {
+        do {
+            return ControlMessage.Answer(room: try await perform(order))
+        } catch let error as RoomCommandError {
+            return ControlMessage.Answer(error: RoomFailure(error, order).description)
+        } catch {
+            return ControlMessage.Answer(error: "\(error)")
+        }
+    }
+
+    private func perform(_ order: RoomOrder) async throws -> RoomAnswer {
+        switch order {
+        case .list: return RoomAnswer(rooms: await focus.roomList())
+        case .show(let room): return RoomAnswer(details: try await details(room))
+        case .add(let configuration, let words):
+            try await focus.addRoom(configuration)
+            try await describe(configuration.address, words)
+        case .set(let room, let change): try await set(room, change)
+        case .remove(let room): return RoomAnswer(ended: try await focus.removeRoom(room))
+        case .kick(let room, let account, let reason):
+            return RoomAnswer(ended: try await focus.kick(account, in: room, reason: reason))
+        case .ban(let room, let ban): return RoomAnswer(ended: try await focus.ban(ban, in: room))
+        case .unban(let room, let account): try await focus.unban(account, in: room)
+        case .mute(let room, let account, let isMuted): try await focus.mute(account, isMuted, in: room)
+        case .lock(let room, let isLocked): try await focus.lock(room, isLocked)
+        case .role(let room, let account, let role): try await focus.setRole(role, of: account, in: room)
+        case .close(let room): return RoomAnswer(ended: try await focus.closeRoom(room))
+        case .policy(let room, let order):
+            _ = try await details(room)
+            let document = try await order.perform(on: room, database)
+            if order != .show { await focus.policyChanged(room) }
+            return RoomAnswer(policy: document)
+        }
+        return RoomAnswer()
+    }
+
+    private func details(_ room: RoomAddress) async throws -> RoomDetails {
+        guard let details = await focus.roomDetails(room) else { throw RoomCommandError.noSuchRoom }
+        return details
+    }
+
+    private func set(_ room: RoomAddress, _ change: RoomChange) async throws {
+        if !change.rules.isEmpty { try await focus.setRoom(room) { change.rules.apply(to: &$0) } }
+        try await describe(room, change.words)
+    }
+
+    private func describe(_ room: RoomAddress, _ words: RoomChange.Words) async throws {
+        if !words.isEmpty { try await focus.describeRoom(room) { words.apply(to: &$0) } }
+    }
+}
