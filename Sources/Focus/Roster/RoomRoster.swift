@@ -81,6 +81,11 @@ struct RoomRoster: Sendable {
 
     // MARK: Telling
 
+    /// Changed users, in the order in which they came.
+    var changedInOrder: [String] {
+        changed.compactMap { users[$0] }.sorted { $0.serial < $1.serial }.map(\.uri)
+    }
+
     /// The element of every user that `uris` names, in their order, rendered where it is not at hand.
     mutating func fragments(
         of uris: [String], role: (String) -> RoomCondition.Role,

@@ -170,6 +170,9 @@ package struct Roster: Sendable {
         return result
     }
 
+    /// Nobody listens to the room: who has left is forgotten.
+    mutating func forgetDeparted(_ room: RoomAddress) { withRoom(room) { $0.forgetDeparted() } }
+
     // MARK: Changes
 
     private mutating func joined(_ member: MemberSnapshot, at time: Int64) -> RoomAddress? {

@@ -37,8 +37,11 @@ package struct NotifyConfiguration: Sendable, Equatable {
     package var maximumPublication = 16_384
     package var maximumText = 4_096
 
-    /// What `<host-info>` says; nil: nothing.
+    /// What `<host-info>` says; nil: the room's domain.
     package var hostName: String?
+
+    /// How long shutdown waits for the last NOTIFYs to be answered.
+    package var shutdownTimeout: Duration = .seconds(2)
 
     package init() {}
 }
