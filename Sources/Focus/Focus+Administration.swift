@@ -6,58 +6,181 @@ import SIP
 /// returns: a crash a moment later loses nothing.
 extension Focus {
     /// All rooms, by their addresses.
-    package func roomList() -> [RoomSummary] { [] }
+    package func roomList() -> [RoomSummary] {
+        rooms.all.map { room in
+            RoomSummary(
+                address: room.address, kind: room.kind, title: room.title, participants: room.callCount,
+                isLocked: room.condition.isLocked)
+        }.sorted { ($0.address.domain, $0.address.user) < ($1.address.domain, $1.address.user) }
+    }
 
-    package func roomDetails(_ room: RoomAddress) -> RoomDetails? { nil }
+    package func roomDetails(_ address: RoomAddress) -> RoomDetails? {
+        guard let room = rooms[address] else { return nil }
+        let participants = calls(in: address).compactMap { dialogs[$0] }.map { dialog in
+            let caller = dialog.caller
+            return RoomDetails.Participant(
+                uri: caller.uri, displayName: caller.displayName, role: room.role(of: caller.account),
+                contact: caller.isAnonymous ? nil : dialog.device?.description,
+                isMuted: room.condition.muted.contains(caller.account))
+        }
+        return RoomDetails(
+            kind: room.kind, configuration: room.configuration, condition: room.condition, maker: room.maker,
+            participants: participants)
+    }
+
+    // MARK: Static rooms
 
     /// Makes a static room.
     /// - Throws: `.exists`, also for a room made on demand that is there; `.notServed`; `.notKept`.
-    package func addRoom(_ configuration: RoomConfiguration) async throws(RoomCommandError) {}
+    package func addRoom(_ configuration: RoomConfiguration) async throws(RoomCommandError) {
+        let address = configuration.address
+        guard resolver.resolve(SIPURI(user: address.user, host: address.domain)) == .room(address) else {
+            throw .notServed
+        }
+        guard rooms[address] == nil else { throw .exists }
+        try await keeper?.saveAndWait(StoredRoom(address: address, configuration: configuration))
+        // Somebody may have called meanwhile and made it: it is static from now on.
+        if rooms[address] != nil {
+            changed(
+                rooms.change(address) {
+                    $0.kind = .stored
+                    $0.configuration = configuration
+                })
+        } else {
+            mixer.open(rooms.open(configuration, kind: .stored).terms)
+        }
+        logger.info("room added", metadata: ["room": "\(address)"])
+    }
 
     /// Changes a static room's configuration; its address stays.
     /// - Throws: `.noSuchRoom`, `.inConfigurationFile`, `.notKept`.
     package func setRoom(
-        _ room: RoomAddress, _ change: @Sendable (inout RoomConfiguration) -> Void
-    ) async throws(RoomCommandError) {}
+        _ address: RoomAddress, _ change: @Sendable (inout RoomConfiguration) -> Void
+    ) async throws(RoomCommandError) {
+        guard let room = rooms[address] else { throw .noSuchRoom }
+        guard room.kind != .file else { throw .inConfigurationFile }
+        var configuration = room.configuration
+        change(&configuration)
+        configuration.address = address
+        guard configuration != room.configuration else { return }
+        changed(rooms.change(address) { $0.configuration = configuration })
+        if configuration.subscribe != room.configuration.subscribe { subscriptionPolicyChanged(address) }
+        try await keep(address)
+    }
 
     /// Ends a room and forgets it, with its condition and policy document. Who is in it gets BYE.
     /// - Returns: how many calls were ended.
     /// - Throws: `.noSuchRoom`, `.inConfigurationFile`, `.notKept`.
-    package func removeRoom(_ room: RoomAddress) async throws(RoomCommandError) -> Int { 0 }
+    package func removeRoom(_ address: RoomAddress) async throws(RoomCommandError) -> Int {
+        guard let room = rooms[address] else { throw .noSuchRoom }
+        guard room.kind != .file else { throw .inConfigurationFile }
+        if room.kind.isStatic { try await keeper?.removeAndWait(address) }
+        guard let room = rooms[address] else { return 0 }
+        stopDialling(to: address)
+        return closeRoom(room, reason: "The conference has been removed", why: "removed by the operator")
+    }
+
+    // MARK: People
 
     /// Takes somebody out of a room, with all devices; they may come back.
     /// - Parameter account: `user@domain`; also finds those who hide it.
     /// - Returns: how many calls were ended.
     /// - Throws: `.noSuchRoom`, `.noSuchParticipant`.
-    package func kick(_ account: String, in room: RoomAddress, reason: String?) async throws(RoomCommandError) -> Int {
-        0
+    package func kick(
+        _ account: String, in address: RoomAddress, reason: String?
+    ) async throws(RoomCommandError) -> Int {
+        guard rooms[address] != nil else { throw .noSuchRoom }
+        let removed = removeParticipant(account, from: address, reason: reason ?? "")
+        if removed == 0 { throw .noSuchParticipant }
+        return removed
     }
 
     /// Keeps somebody (or `*@domain`) out, and takes out who is there.
     /// - Returns: how many calls were ended.
-    package func ban(_ ban: RoomCondition.Ban, in room: RoomAddress) async throws(RoomCommandError) -> Int { 0 }
+    package func ban(_ ban: RoomCondition.Ban, in address: RoomAddress) async throws(RoomCommandError) -> Int {
+        var ban = ban
+        ban.account = Account.normalized(ban.account)
+        try await change(address) { condition in
+            condition.bans.removeAll { $0.account == ban.account }
+            condition.bans.append(ban)
+        }
+        guard let room = rooms[address] else { return 0 }
+        let banned = room.calls.keys.filter { account in
+            guard room.role(of: account) < .owner else { return false }
+            return RoomPolicy.ban(of: account, in: room.condition, now: wallClock()) != nil
+        }
+        for account in banned { endSubscriptions(of: account, in: address) }
+        let found = banned.flatMap { calls(of: $0, in: address) }
+        return found.filter { remove($0, reason: .removed(ban.reason ?? ""), by: nil, booted: true) }.count
+    }
 
     /// - Throws: `.noSuchParticipant` when there is no such ban.
-    package func unban(_ account: String, in room: RoomAddress) async throws(RoomCommandError) {}
+    package func unban(_ account: String, in address: RoomAddress) async throws(RoomCommandError) {
+        let account = Account.normalized(account)
+        guard let room = rooms[address] else { throw .noSuchRoom }
+        guard room.condition.bans.contains(where: { $0.account == account }) else { throw .noSuchParticipant }
+        try await change(address) { $0.bans.removeAll { $0.account == account } }
+    }
 
-    package func mute(_ account: String, _ isMuted: Bool, in room: RoomAddress) async throws(RoomCommandError) {}
+    package func mute(_ account: String, _ isMuted: Bool, in address: RoomAddress) async throws(RoomCommandError) {
+        let account = Account.normalized(account)
+        try await change(address) { condition in
+            if isMuted { condition.muted.insert(account) } else { condition.muted.remove(account) }
+        }
+    }
 
-    package func lock(_ room: RoomAddress, _ isLocked: Bool) async throws(RoomCommandError) {}
+    package func lock(_ address: RoomAddress, _ isLocked: Bool) async throws(RoomCommandError) {
+        try await change(address) { $0.isLocked = isLocked }
+    }
 
     /// - Parameter role: nil: the one that the room's configuration gives.
     package func setRole(
-        _ role: RoomCondition.Role?, of account: String, in room: RoomAddress
-    ) async throws(RoomCommandError) {}
+        _ role: RoomCondition.Role?, of account: String, in address: RoomAddress
+    ) async throws(RoomCommandError) {
+        try await change(address) { $0.roles[Account.normalized(account)] = role }
+    }
+
+    // MARK: The room
 
     /// Ends a room made on demand; empties a static one, which stays.
     /// - Returns: how many calls were ended.
-    package func closeRoom(_ room: RoomAddress) async throws(RoomCommandError) -> Int { 0 }
+    package func closeRoom(_ address: RoomAddress) async throws(RoomCommandError) -> Int {
+        guard rooms[address] != nil else { throw .noSuchRoom }
+        return endRoom(address)
+    }
 
     /// - Parameter subject: nil or empty: none.
-    package func setSubject(_ subject: String?, in room: RoomAddress) async throws(RoomCommandError) {}
+    package func setSubject(_ subject: String?, in address: RoomAddress) async throws(RoomCommandError) {
+        try await change(address) { $0.subject = subject?.isEmpty == true ? nil : subject }
+    }
 
     /// The room's policy document in the store is another one: subscriptions are judged again.
-    package func policyChanged(_ room: RoomAddress) async {}
+    package func policyChanged(_ address: RoomAddress) async {
+        guard rooms[address] != nil, let store = keeper?.store else { return }
+        do {
+            let policy = try await store.policy(of: address)
+            guard rooms.change(address, { $0.policy = policy }) != nil else { return }
+            subscriptionPolicyChanged(address)
+        } catch {
+            logger.error("a policy document can't be read", metadata: ["room": "\(address)", "error": "\(error)"])
+        }
+    }
+
+    // MARK: Keeping
+
+    private func change(
+        _ address: RoomAddress, _ body: (inout RoomCondition) -> Void
+    ) async throws(RoomCommandError) {
+        guard rooms[address] != nil else { throw .noSuchRoom }
+        guard change(address, by: nil, body) else { throw .notKept("limit entriesPerRoom") }
+        try await keep(address)
+    }
+
+    /// Returns when the room is kept as it is now, if it is one to be kept.
+    private func keep(_ address: RoomAddress) async throws(RoomCommandError) {
+        guard let stored = rooms[address]?.stored else { return }
+        try await keeper?.saveAndWait(stored)
+    }
 }
 
 /// A line of `confd room list`.

@@ -7,8 +7,22 @@ import SIP
 /// nothing.
 extension Focus {
     func offered(_ call: Call, _ transaction: Transaction, _ request: Request, isInvite: Bool) {
+        guard let dialog = dialogs[call] else {
+            return reject(transaction, .gone, metadata: metadata(request))
+        }
+        admit(transaction, request, within: dialog.caller) { caller in
+            // From where this came, more may come.
+            self.dialogs[call]?.caller.source = caller.source
+            self.admittedOffer(call, transaction, request, isInvite: isInvite)
+        }
+    }
+
+    private func admittedOffer(_ call: Call, _ transaction: Transaction, _ request: Request, isInvite: Bool) {
         guard var dialog = dialogs[call] else {
             return reject(transaction, .gone, metadata: metadata(request))
+        }
+        if request.hasRecipientList {
+            return reject(transaction, .noListHere, metadata: metadata(dialog))
         }
         let body = SessionBody(of: request)
         if let rejection = Rejection(body) {
@@ -73,7 +87,14 @@ extension Focus {
         let description = dialog.negotiation.answer(localPath: localPath)
         dialogs[call] = dialog
         guard isAlive else { return reject(transaction, .terminated, metadata: metadata(dialog)) }
+        noteDirection(dialog)
         accept(transaction, contact: contact, body: .description(description))
+    }
+
+    /// On hold or back: others see it (RFC 4575 section 5.7.3).
+    private func noteDirection(_ dialog: ParticipantDialog) {
+        guard let member = dialog.member, let media = dialog.negotiation.media else { return }
+        updateRoster { roster, _ in roster.setDirection(PeerMedia(media).direction, of: member) }
     }
 
     /// A re-INVITE without offer gets our description as it is (RFC 3261 section 14.2).
@@ -107,7 +128,23 @@ extension Focus {
     }
 }
 
+extension Request {
+    /// Asks for people to be called, or brings a list of them.
+    fileprivate var hasRecipientList: Bool {
+        if headers.contains("Require", token: "recipient-list-invite") { return true }
+        guard let body, body.mediaType != "application/sdp" else { return false }
+        guard let type = ContentType(parsing: body.contentType),
+            let parts = try? Multipart.leaves(of: body.content, type: type)
+        else { return false }
+        return parts.contains { $0.contentType?.essence == ResourceList.contentType }
+    }
+}
+
 extension Rejection {
+    /// RFC 5366 section 5: a list belongs into the first INVITE.
+    fileprivate static let noListHere = Rejection(
+        status: 420, headers: [HeaderField("Unsupported", "recipient-list-invite")], why: "a list in a re-INVITE")
+
     /// 487: the dialog ended while the request was being worked on (RFC 3261 section 15.1.2).
     static let terminated = Rejection(status: 487, why: "the dialog has ended")
 

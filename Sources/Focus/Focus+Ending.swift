@@ -5,6 +5,7 @@ import SIP
 /// All ways a participant leaves: its BYE or CANCEL, the stack's word, the media's end, and ours.
 extension Focus {
     func cancelled(_ call: Call) {
+        admitting.remove(call)
         guard var dialog = dialogs[call] else { return }
         let action = dialog.machine.cancelled()
         dialogs[call] = dialog
@@ -22,6 +23,7 @@ extension Focus {
 
     /// The stack has forgotten the call. While the mixer is still asked, the dialog stays until it has answered.
     func ended(_ call: Call, _ ending: Ending) {
+        admitting.remove(call)
         if dialledInVain(call, ending) { return }
         guard var dialog = dialogs[call] else { return }
         switch dialog.machine.peerGone() {
@@ -70,9 +72,12 @@ extension Focus {
     }
 
     private func leave(_ call: Call, reason: LeaveReason) {
-        guard let member = dialogs[call]?.member else { return }
-        dialogs[call]?.member = nil
-        calls[member] = nil
-        mixer.leave(member, reason: reason)
+        guard let dialog = dialogs[call] else { return }
+        if let member = dialog.member {
+            dialogs[call]?.member = nil
+            calls[member] = nil
+            mixer.leave(member, reason: reason)
+        }
+        vacate(call, dialog)
     }
 }

@@ -3,23 +3,52 @@ import MediaMixer
 import Payloads
 import SIP
 
-/// An INVITE becoming a participant: judged at once, reserved by the mixer, answered, joined at the ACK.
+/// An INVITE becoming a participant: judged, reserved by the mixer, answered, joined at the ACK.
 extension Focus {
+    /// Throttled, addressed, admitted, read, allowed, done: in this order, so that a stranger learns nothing.
     func invited(_ call: Call, _ transaction: Transaction, _ request: Request) {
-        let rejection: Rejection
         do throws(Rejection) {
-            let (room, dialog, join) = try judge(request)
+            if isShuttingDown { throw .shuttingDown }
+            let address = try roomAddress(request)
+            // RFC 3261 section 8.1.1.8; without one nothing could be sent within the dialog.
+            guard request.contacts.first?.uri.isSIP == true else { throw .malformed("no usable Contact") }
+            admitting.insert(call)
+            admit(transaction, request) { caller in
+                // The peer may have given up while its account was looked up.
+                guard self.admitting.remove(call) != nil else { return }
+                self.admitted(call, transaction, request, caller, to: address)
+            }
+        } catch {
+            reject(transaction, error, metadata: metadata(request))
+        }
+    }
+
+    /// What a Request-URI that is to be a room's names (RFC 3261 section 8.2.2.1).
+    func roomAddress(_ request: Request) throws(Rejection) -> RoomAddress {
+        switch resolver.resolve(request.requestURI, local: request.local.host) {
+        case .room(let address): return address
+        case .server, .notFound: throw .notFound
+        case .unsupportedScheme: throw .unsupportedScheme
+        }
+    }
+
+    private func admitted(
+        _ call: Call, _ transaction: Transaction, _ request: Request, _ caller: Caller, to address: RoomAddress
+    ) {
+        do throws(Rejection) {
+            try checkLimits()
+            var (dialog, join) = try judge(request, caller, to: address)
+            let former = try formerCall(request, caller, in: address)
+            let room = try enter(call, &dialog, &join, replacing: former)
             let answer = AnswerAddress(
                 transaction: transaction, contact: contacts.value(for: room, request: request),
                 route: PeerRoute.source(of: request), agent: agent(request.local))
             dialogs[call] = dialog
             pendingInvites += 1
             Task.immediate { await self.reserve(join, for: call, answering: answer) }
-            return
         } catch {
-            rejection = error
+            reject(transaction, error, metadata: metadata(request))
         }
-        reject(transaction, rejection, metadata: metadata(request))
     }
 
     /// What the 200 needs of the request when the mixer has answered.
@@ -30,31 +59,22 @@ extension Focus {
         let agent: String
     }
 
-    /// All checks that need no waiting, in the order of RFC 3261 section 8.2.
-    private func judge(_ request: Request) throws(Rejection) -> (RoomAddress, ParticipantDialog, JoinRequest) {
+    private func checkLimits() throws(Rejection) {
         if isShuttingDown { throw .shuttingDown }
-        let room: RoomAddress
-        switch resolver.resolve(request.requestURI, local: request.local.host) {
-        case .room(let address): room = address
-        case .server, .notFound: throw .notFound
-        case .unsupportedScheme: throw .unsupportedScheme
-        }
-        // RFC 3261 section 8.1.1.8; without one nothing could be sent within the dialog.
-        guard let contact = request.contacts.first, contact.uri.isSIP else { throw .malformed("no usable Contact") }
         let limits = configuration.limits
         if pendingInvites >= limits.pendingInvites { throw .limit("pendingInvites") }
         if dialogs.count >= limits.dialogs { throw .limit("dialogs") }
         if calls.count + pendingInvites >= limits.participants { throw .limit("participants") }
-        let serial = anonymousCallers &+ 1
-        guard let caller = Identity(of: request, serial: serial, displayNameOctets: limits.displayNameOctets) else {
-            throw .malformed("no usable From")
-        }
-        if caller.isAnonymous { anonymousCallers = serial }
-        let account = "\(request.from?.uri.user ?? "")@\(RoomResolver.normalized(request.from?.uri.host ?? ""))"
+    }
 
+    /// What the body says: the media, and who is to be called (RFC 5366).
+    private func judge(
+        _ request: Request, _ caller: Caller, to address: RoomAddress
+    ) throws(Rejection) -> (ParticipantDialog, JoinRequest) {
         var negotiation = MSRPNegotiation(local: configuration.media, originID: .random(in: .min ... .max))
         let body = SessionBody(of: request)
         if let rejection = Rejection(body) { throw rejection }
+        let list = try InviteeList.inInvite(request, limits: configuration.dialling.limits)
         let media: PeerMedia
         if case .description(let offer) = body {
             do {
@@ -67,18 +87,80 @@ extension Focus {
         }
         let authority = mediaAuthority.facing(request.source.host, local: request.local.host)
         let join = JoinRequest(
-            room: room, roomHosts: [request.requestURI.host, request.to?.uri.host ?? "", request.local.host],
+            room: address, roomHosts: [request.requestURI.host, request.to?.uri.host ?? "", request.local.host],
             participant: caller.uri, aliases: caller.aliases, displayName: caller.displayName,
-            account: account, isAnonymous: caller.isAnonymous,
-            terms: configuration.createsRoomsOnDemand ? RoomTerms(RoomConfiguration(address: room)) : nil,
-            media: media, localHost: authority.host, localPort: authority.port, signallingSource: request.source.host)
-        let dialog = ParticipantDialog(
-            negotiation: negotiation, room: room,
-            caller: Caller(
-                uri: caller.uri, aliases: caller.aliases, displayName: caller.displayName, account: account,
-                isAnonymous: caller.isAnonymous),
-            source: request.source, device: contact.uri, joining: .init(), callID: request.callID)
-        return (room, dialog, join)
+            account: caller.account, isAnonymous: caller.isAnonymous, media: media, localHost: authority.host,
+            localPort: authority.port, signallingSource: request.source.host)
+        var dialog = ParticipantDialog(
+            negotiation: negotiation, room: address, caller: caller, device: request.contacts.first?.uri,
+            callID: request.callID)
+        dialog.invitees = list?.people ?? []
+        return (dialog, join)
+    }
+
+    /// The dialog that a Replaces names, or nothing (RFC 3891 section 3). A Join names one whose conference the caller
+    /// wants to be in, which is this room already (RFC 3911 section 4).
+    /// - Throws: 400 for what is malformed, 481 for no such dialog, 403 for another user's, 486 for an early-only one.
+    private func formerCall(
+        _ request: Request, _ caller: Caller, in address: RoomAddress
+    ) throws(Rejection) -> Call? {
+        let name: DialogName
+        let replaces: Bool
+        switch (request.replaces, request.join) {
+        case (.absent, .absent): return nil
+        case (.dialog(let found), .absent): (name, replaces) = (found, true)
+        case (.absent, .dialog(let found)): (name, replaces) = (found, false)
+        default: throw .malformed("unusable Replaces or Join")
+        }
+        guard let call = signalling.find(name), let dialog = dialogs[call], dialog.room == address,
+            dialog.machine.isConfirmed
+        else { throw .gone }
+        guard dialog.caller.account == caller.account else {
+            throw Rejection(status: 403, why: "the dialog is another user's")
+        }
+        guard replaces else { return nil }
+        if name.isEarlyOnly { throw Rejection(status: 486, why: "the dialog is no early one") }
+        return call
+    }
+
+    /// The room's word, and its part in the reservation. From now on the call is in the room's book.
+    private func enter(
+        _ call: Call, _ dialog: inout ParticipantDialog, _ join: inout JoinRequest, replacing former: Call?
+    ) throws(Rejection) -> RoomAddress {
+        let caller = dialog.caller
+        let isFactory = dialog.room.user == configuration.factoryName && rooms[dialog.room] == nil
+        let existing = isFactory ? nil : rooms[dialog.room]
+        let room = try roomToEnter(dialog.room, isFactory: isFactory, for: caller)
+        do throws(Rejection) {
+            let isPlainText = join.media.format == .plainText
+            let others = room.callCount - (former == nil ? 0 : 1)
+            try check(
+                decide(caller, .join(membersInside: others, isPlainText: isPlainText), in: room), agent: join.localHost)
+            if !dialog.invitees.isEmpty {
+                let who = caller.who(isParticipant: true)
+                try check(
+                    RoomPolicy.decide(who, .invite, in: room.configuration, room.condition, now: wallClock()),
+                    agent: join.localHost)
+            }
+        } catch {
+            if existing == nil { closeRoom(room, reason: "", why: "its maker may not join") }
+            throw error
+        }
+        rooms.enter(call, account: caller.account, room: room.address)
+        dialog = ParticipantDialog(dialog, in: room.address, replacing: former)
+        join.room = room.address
+        join.terms = room.terms
+        join.replaced = former.flatMap { dialogs[$0]?.member }
+        return room.address
+    }
+
+    private func check(_ decision: RoomPolicy.Decision, agent: String) throws(Rejection) {
+        guard case .refuse(let status, let why) = decision else { return }
+        switch status {
+        case 486: throw Rejection(.roomIsFull, agent: agent)
+        case 488: throw Rejection(.plainTextNotAllowed, agent: agent)
+        default: throw Rejection(status: status, why: why)
+        }
     }
 
     private func offersTLS(to request: Request) -> Bool {
@@ -131,6 +213,10 @@ extension Focus {
         dialog.route = answer.route
         dialogs[call] = dialog
         calls[reservation.member] = call
+        updateRoster { roster, time in
+            roster.expect(reservation.member, in: dialog.room, Roster.Arrival(dialog), at: time)
+            return nil
+        }
         if let route = answer.route { signalling.setRoute(call, route) }
         watchForAcknowledgement(call)
         accept(answer.transaction, contact: answer.contact, body: .description(description))
@@ -152,8 +238,21 @@ extension Focus {
 
     private func join(_ call: Call) {
         guard let dialog = dialogs[call], let member = dialog.member, dialog.machine.isConfirmed else { return }
+        dialogs[call]?.joining.since = wallClock()
+        dialogs[call]?.invitees = []
+        rooms.noteJoined(dialog.room)
         mixer.joined(member)
         logger.info("joined", metadata: metadata(dialog))
+        if let former = dialog.replaces { takePlace(of: former, member) }
+        arrived(dialog.caller, in: dialog.room)
+        if !dialog.invitees.isEmpty { dialOut(dialog.invitees, to: dialog.room, by: dialog.caller) }
+    }
+
+    /// Others see neither a leaving nor a coming (RFC 3891 section 3; RFC 4579 section 5.9).
+    private func takePlace(of former: Call, _ member: MemberID) {
+        guard let old = dialogs[former]?.member else { return }
+        updateRoster { roster, _ in roster.replace(old, by: member) }
+        hangUp(former, reason: HangUpReason.replaced, leaving: .replaced)
     }
 
     /// The answer to our offer. In a new dialog a bad one ends it, later the session goes on as it was, unless the

@@ -23,7 +23,15 @@ package actor Focus: SIPHandler {
     /// Participants' calls: being set up, running, and being ended.
     package var callCount: Int { dialogs.count }
     var roster = Roster()
-    var rooms = RoomBook()
+    var notifying = NotifyDesk()
+    var rooms: RoomBook
+    var referring = ReferDesk()
+    var dialling = DialOutDesk()
+    var dialCounters = DialCounters()
+    /// Nil: nothing outlives the process.
+    let keeper: RoomKeeper?
+    /// INVITEs whose callers are being asked who they are.
+    var admitting: Set<Call> = []
     var access: AccessDesk
     /// INVITEs the mixer is asked about.
     var pendingInvites = 0
@@ -38,21 +46,26 @@ package actor Focus: SIPHandler {
 
     /// Makes the focus the stack's handler; from now on calls are taken. The stack holds it weakly.
     ///
-    /// - Parameter events: what the mixer reports, in its order.
+    /// - Parameters:
+    ///   - events: what the mixer reports, in its order.
+    ///   - store: where rooms are kept; they are back when this returns. Nil: nothing outlives the process.
+    /// - Throws: the store's error.
     package static func start(
-        stack: SIPStack, mixer: MixerHandle, events: AsyncStream<MemberEvent>, configuration: FocusConfiguration,
-        logger: Logger
-    ) async -> Focus {
+        stack: SIPStack, mixer: MixerHandle, events: AsyncStream<MemberEvent>, store: (any RoomStore)? = nil,
+        configuration: FocusConfiguration, logger: Logger
+    ) async throws -> Focus {
         let focus = Focus(
-            signalling: StackSignalling(stack: stack), mixer: MixerPost(mixer), configuration: configuration,
-            logger: logger)
+            signalling: StackSignalling(stack: stack), mixer: MixerPost(mixer), store: store,
+            configuration: configuration, logger: logger)
         await focus.follow(events)
+        try await focus.restoreRooms()
         await stack.setHandler(focus)
         return focus
     }
 
     package init(
-        signalling: any Signalling, mixer: any Mixer, configuration: FocusConfiguration, logger: Logger,
+        signalling: any Signalling, mixer: any Mixer, store: (any RoomStore)? = nil,
+        configuration: FocusConfiguration, logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
     ) {
         self.signalling = signalling
@@ -61,14 +74,18 @@ package actor Focus: SIPHandler {
         self.logger = logger
         self.now = now
         access = AccessDesk(configuration.access, now: now())
+        keeper = store.map { RoomKeeper($0, logger: logger) }
+        rooms = RoomBook(configuration)
         (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
+        for room in rooms.all { mixer.open(room.terms) }
     }
 
     /// Takes new settings for what comes from now on; calls that are there go on as they are.
-    package func configure(_ configuration: FocusConfiguration) {
+    package func configure(_ configuration: FocusConfiguration) async {
         self.configuration = configuration
         access.configure(configuration.access)
         (resolver, contacts, mediaAuthority) = Self.addresses(configuration, signalling.listeners)
+        await takeRooms()
     }
 
     private static func addresses(
@@ -164,6 +181,7 @@ package actor Focus: SIPHandler {
     /// Sends BYE to everybody and waits until all dialogs are over, at most `shutdownTimeout`.
     package func shutdown() async {
         isShuttingDown = true
+        await shutdownSubscriptions()
         for call in dialogs.keys { hangUp(call, reason: HangUpReason.shutdown, leaving: .shutdown) }
         guard !dialogs.isEmpty, shutdownWaiter == nil else { return }
         logger.info("waiting for calls to end", metadata: ["calls": "\(dialogs.count)"])
@@ -180,7 +198,8 @@ package actor Focus: SIPHandler {
     }
 
     func forget(_ call: Call) {
-        dialogs[call] = nil
+        dropSubscriptions(within: call)
+        if let dialog = dialogs.removeValue(forKey: call) { vacate(call, dialog) }
         if dialogs.isEmpty, shutdownWaiter != nil { finishShutdown() }
     }
 

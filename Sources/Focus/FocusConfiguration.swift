@@ -75,6 +75,8 @@ package struct FocusConfiguration: Sendable {
         package var participantsPerRoom = 1_000
         /// Rooms: 480.
         package var rooms = 10_000
+        /// Bans, roles, muted people and keywords of one room, each.
+        package var entriesPerRoom = 1_000
         /// INVITE dialogs, those that are ending included: 480.
         package var dialogs = 25_000
         /// INVITEs that wait for the mixer: 480.

@@ -15,11 +15,8 @@ package protocol Signalling: Sendable {
 
     func setRoute(_ call: Call, _ endpoint: Endpoint?)
 
-    /// The call whose dialog has these three (Join, Replaces, Target-Dialog: RFC 3891 section 3, RFC 3911 section 4).
-    /// - Parameters:
-    ///   - localTag: ours, which those headers name as to-tag.
-    ///   - remoteTag: the peer's: their from-tag.
-    func call(callID: String, localTag: String, remoteTag: String) -> Call?
+    /// The call of the dialog that a Join or Replaces names (RFC 3891 section 3, RFC 3911 section 4).
+    func find(_ name: DialogName) -> Call?
 
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void)
 
@@ -78,10 +75,8 @@ struct StackSignalling: Signalling {
         stack.assumeIsolated { $0.setRoute(call, endpoint) }
     }
 
-    func call(callID: String, localTag: String, remoteTag: String) -> Call? {
-        stack.assumeIsolated {
-            $0.find(DialogName(callID: callID, localTag: localTag, remoteTag: remoteTag))
-        }
+    func find(_ name: DialogName) -> Call? {
+        stack.assumeIsolated { $0.find(name) }
     }
 
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {

@@ -187,16 +187,20 @@ struct MembershipTests {
         try await fixture.end()
     }
 
-    @Test("rooms made on demand are gone when the last member leaves, static ones stay")
+    @Test("a room is there from its opening to its closing, whoever is in it")
     func rooms() async throws {
         let fixture = try await MixerFixture()
         let adHoc = RoomAddress(user: "adhoc", domain: "example.com")
         await #expect(throws: JoinRefusal.noSuchRoom) { try await fixture.reserve("alice", in: adHoc) }
         let alice = try await fixture.join("alice", in: adHoc, creates: true)
-        #expect(await fixture.mixer.roomExists(adHoc))
         await fixture.mixer.leave(alice.member, reason: .departed)
-        #expect(await fixture.mixer.roomExists(adHoc) == false)
-        #expect(await fixture.mixer.roomExists(fixture.room))
+        #expect(await fixture.mixer.terms(of: adHoc) != nil)
+        let bob = try await fixture.reserve("bob", in: adHoc)
+        await fixture.mixer.joined(bob.member)
+        await fixture.mixer.close(adHoc, version: 0)
+        #expect(await fixture.mixer.terms(of: adHoc) == nil)
+        #expect(fixture.events.last == "bob left removed")
+        await #expect(throws: JoinRefusal.noSuchRoom) { try await fixture.reserve("alice", in: adHoc) }
         try await fixture.end()
     }
 
@@ -223,7 +227,7 @@ struct MembershipTests {
         await #expect(throws: JoinRefusal.malformedPath) {
             try await fixture.reserve("alice", in: other, creates: true) { $0.path = "http://x" }
         }
-        #expect(await fixture.mixer.roomExists(other) == false)
+        #expect(await fixture.mixer.terms(of: other) == nil)
         try await fixture.end()
     }
 

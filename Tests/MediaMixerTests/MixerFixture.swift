@@ -87,21 +87,24 @@ final class MixerFixture: Sendable {
     }
 
     func reserve(
-        _ user: String, in room: RoomAddress? = nil, creates: Bool = false, adjust: (inout PeerMedia) -> Void = { _ in }
+        _ user: String, in room: RoomAddress? = nil, creates: Bool = false, aliases: [String] = [],
+        replacing replaced: MemberID? = nil, adjust: (inout PeerMedia) -> Void = { _ in }
     ) async throws -> Reservation {
         try await mixer.reserve(
             JoinRequest(
-                room: room ?? self.room, participant: "sip:\(user)@example.com", displayName: nil,
-                account: "\(user)@example.com",
+                room: room ?? self.room, participant: "sip:\(user)@example.com", aliases: aliases,
+                displayName: nil, account: "\(user)@example.com", isAnonymous: !aliases.isEmpty,
                 terms: creates ? RoomTerms(RoomConfiguration(address: room ?? self.room)) : nil,
-                media: media(user, adjust: adjust), localHost: "127.0.0.1", localPort: Int(address.port)))
+                replaced: replaced, media: media(user, adjust: adjust), localHost: "127.0.0.1",
+                localPort: Int(address.port)))
     }
 
     /// Reserved, acknowledged, connected and bound.
     func join(
-        _ user: String, in room: RoomAddress? = nil, creates: Bool = false, adjust: (inout PeerMedia) -> Void = { _ in }
+        _ user: String, in room: RoomAddress? = nil, creates: Bool = false, aliases: [String] = [],
+        adjust: (inout PeerMedia) -> Void = { _ in }
     ) async throws -> TestParticipant {
-        let reservation = try await reserve(user, in: room, creates: creates, adjust: adjust)
+        let reservation = try await reserve(user, in: room, creates: creates, aliases: aliases, adjust: adjust)
         await mixer.joined(reservation.member)
         let participant = try TestParticipant(user, reservation, room: room ?? self.room)
         let bound = try participant.msrp.bind()

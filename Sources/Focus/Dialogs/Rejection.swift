@@ -78,6 +78,7 @@ enum HangUpReason {
     static let noAnswer = value(488, "No answer to the offer")
     static let noAcknowledgement = value(408, "No ACK")
     static let shutdown = value(503, "The conference server is shutting down")
+    static let replaced = value(200, "Another dialog has taken the place of this one")
     static let mediaRemoved = value(200, "The session has no media any more")
 
     static func value(_ cause: EndCause) -> String {

@@ -48,6 +48,8 @@ enum SessionBody: Equatable, Sendable {
     ) -> SessionBody {
         let disposition = Disposition(disposition)
         guard type.type == "multipart" else {
+            // Lists of people are read elsewhere (RFC 5366).
+            if type.essence == ResourceList.contentType { return .none }
             return disposition.sorted(type.essence == "application/sdp" ? .description(Array(content)) : .unsupported)
         }
         let limits = MultipartLimits()

@@ -1,4 +1,4 @@
-package import MediaMixer
+import MediaMixer
 import SIP
 
 /// The rooms there are: what each one is by its configuration, what its people made of it, and whose calls are in it.
@@ -10,26 +10,47 @@ struct RoomBook: Sendable {
         var kind: RoomKind
         var configuration: RoomConfiguration
         var condition: RoomCondition
+        /// Who may see the roster (RFC 5025); nil: there is no such document.
+        var policy: PolicyDocument?
         /// The account that made a room on demand.
         let maker: String?
-        /// Which one this is of all states of all rooms: the mixer takes none that is older than what it has.
+        /// Grows with every change of any room: the mixer takes no terms that are older than those it has.
         fileprivate(set) var version: UInt64
         /// Calls of participants, from the INVITE on, by account (`user@domain`).
         fileprivate(set) var calls: [String: Set<Call>] = [:]
         /// Of all of them.
         fileprivate(set) var callCount = 0
-        /// Nobody is there, and a room made on demand ends when the grace time does that began with this version.
-        var emptySince: UInt64?
+        /// Somebody's ACK has come since the room was made.
+        var wasJoined = false
+        /// Which vacancy this is, if nobody is there: one that ends before its grace time does is another one later.
+        fileprivate(set) var vacancy: UInt64?
 
         /// As people see it.
         var title: String { condition.title ?? configuration.title }
+        var terms: RoomTerms { RoomTerms(configuration, condition, version: version) }
+        /// What outlives the process; nil for rooms made on demand.
+        var stored: StoredRoom? {
+            guard kind.isStatic else { return nil }
+            return StoredRoom(
+                address: address, configuration: kind == .stored ? configuration : nil, condition: condition)
+        }
+
+        func role(of account: String) -> RoomCondition.Role {
+            RoomPolicy.role(of: account, in: configuration, condition)
+        }
     }
 
     private var rooms: [RoomAddress: Room] = [:]
     private var lastVersion: UInt64 = 0
 
+    /// The rooms of the configuration file, before anybody has changed them.
+    init(_ configuration: FocusConfiguration) {
+        for room in configuration.rooms {
+            open(room, kind: .file, condition: configuration.conditions[room.address] ?? RoomCondition())
+        }
+    }
+
     var count: Int { rooms.count }
-    var addresses: [RoomAddress] { Array(rooms.keys) }
     var all: some Collection<Room> { rooms.values }
 
     subscript(_ address: RoomAddress) -> Room? { rooms[address] }
@@ -38,7 +59,7 @@ struct RoomBook: Sendable {
     @discardableResult
     mutating func open(
         _ configuration: RoomConfiguration, kind: RoomKind, condition: RoomCondition = RoomCondition(),
-        maker: String? = nil
+        policy: PolicyDocument? = nil, maker: String? = nil
     ) -> Room {
         let address = configuration.address
         lastVersion &+= 1
@@ -50,6 +71,7 @@ struct RoomBook: Sendable {
         room.kind = kind
         room.configuration = configuration
         room.condition = condition
+        room.policy = policy
         room.version = lastVersion
         rooms[address] = room
         return room
@@ -74,16 +96,22 @@ struct RoomBook: Sendable {
     mutating func enter(_ call: Call, account: String, room address: RoomAddress) {
         guard rooms[address]?.calls[account, default: []].insert(call).inserted == true else { return }
         rooms[address]?.callCount += 1
-        rooms[address]?.emptySince = nil
+        rooms[address]?.vacancy = nil
     }
 
-    /// True when this was the last call in the room.
+    /// False when the call was not in the room.
     mutating func leave(_ call: Call, account: String, room address: RoomAddress) -> Bool {
         guard rooms[address]?.calls[account]?.remove(call) != nil else { return false }
         if rooms[address]?.calls[account]?.isEmpty == true { rooms[address]?.calls[account] = nil }
         rooms[address]?.callCount -= 1
-        return rooms[address]?.callCount == 0
+        if rooms[address]?.callCount == 0 {
+            lastVersion &+= 1
+            rooms[address]?.vacancy = lastVersion
+        }
+        return true
     }
+
+    mutating func noteJoined(_ address: RoomAddress) { rooms[address]?.wasJoined = true }
 }
 
 /// Where a room comes from, which says how it ends.

@@ -23,6 +23,9 @@ package struct JoinRequest: Sendable {
     /// The room as it is to be when this has come in; one that isn't there is opened with it. Nil: it must be there.
     package var terms: RoomTerms?
 
+    /// A session of the same participant whose place this one takes: others see no change.
+    package var replaced: MemberID?
+
     package var media: PeerMedia
 
     /// What our a=path says: host and port a peer can reach. The port 0 means "the first listener's".
@@ -35,7 +38,7 @@ package struct JoinRequest: Sendable {
     package init(
         room: RoomAddress, roomHosts: [String] = [], participant: String, aliases: [String] = [],
         displayName: String? = nil, account: String = "", isAnonymous: Bool = false, terms: RoomTerms? = nil,
-        media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
+        replaced: MemberID? = nil, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
     ) {
         self.room = room
         self.roomHosts = roomHosts.map { $0.lowercased() }.filter { $0 != room.domain }
@@ -45,6 +48,7 @@ package struct JoinRequest: Sendable {
         self.account = account
         self.isAnonymous = isAnonymous
         self.terms = terms
+        self.replaced = replaced
         self.media = media
         self.localHost = localHost
         self.localPort = localPort

@@ -15,7 +15,8 @@ package struct RoomConfiguration: Sendable, Equatable, Codable {
     /// The most participants the room takes; nil: the mixer's `Limits.membersPerRoom`.
     package var maximumMembers: Int?
 
-    /// Who may do what; owners may do everything, and moderators all but end the room or change its owners.
+    /// Who may do what. Owners may do everything, moderators what any group but `owners` and `nobody` may; they don't
+    /// end the room or change its owners.
     package var join = Group.everyone
     package var speak = Group.everyone
     /// Have others called (REFER, resource lists). Only participants and owners are asked about at all.

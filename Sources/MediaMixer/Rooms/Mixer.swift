@@ -87,7 +87,7 @@ final class Mixer {
         let member = try makeMember(id, in: room, request: request)
         rooms[request.room] = room
         counters.rooms = rooms.count
-        room.add(member)
+        room.add(member, replacing: request.replaced)
         members[id] = member
         counters.members = members.count
         logger.info(

@@ -11,7 +11,9 @@ import Payloads
 final class Room {
     let mixer: Mixer
     let address: RoomAddress
-    var terms: RoomTerms
+    var terms: RoomTerms {
+        didSet { for member in members { member.rights = rights(of: member.request) } }
+    }
     private(set) var members: [Member] = []
     var state = RoomState()
     /// Senders nobody reads from until slow receivers have caught up.
@@ -25,11 +27,16 @@ final class Room {
         self.terms = terms
     }
 
+    /// What the room's policy lets a participant do; asked when they come and when the room changes, not per message.
+    func rights(of request: JoinRequest) -> MemberRights { MemberRights(request, in: terms) }
+
     var rules: JoinRules { JoinRules(terms.configuration, limits: mixer.configuration) }
 
-    func add(_ member: Member) {
+    /// - Parameter replaced: whose place it takes, with the nickname (RFC 3891).
+    func add(_ member: Member, replacing replaced: MemberID? = nil) {
         members.append(member)
-        state.add(member.id, uri: member.uri)
+        state.add(member.id, uri: member.uri, replacing: replaced)
+        member.nickname = state.nickname(of: member.id)
     }
 
     func remove(_ member: Member) {
@@ -117,6 +124,7 @@ final class Room {
     // MARK: NICKNAME
 
     func requestNickname(_ value: String?, by member: Member) -> Status {
+        guard member.rights.setsNickname else { return .forbidden }
         switch state.requestNickname(value.flatMap { Nickname(header: $0) }, for: member.id) {
         case .set(let nickname):
             member.nickname = nickname

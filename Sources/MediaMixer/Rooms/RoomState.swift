@@ -12,9 +12,14 @@ struct RoomState: Sendable {
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func add(_ member: MemberID, uri: String) {
-        entries[member] = Entry(uri: ParticipantURI(uri), nickname: nil)
+    /// - Parameter replaced: another session of the same participant, whose nickname it takes over.
+    mutating func add(_ member: MemberID, uri: String, replacing replaced: MemberID? = nil) {
+        let uri = ParticipantURI(uri)
+        let former = replaced.flatMap { entries[$0] }
+        entries[member] = Entry(uri: uri, nickname: former?.uri == uri ? former?.nickname : nil)
     }
+
+    func nickname(of member: MemberID) -> String? { entries[member]?.nickname }
 
     mutating func remove(_ member: MemberID) {
         entries[member] = nil

@@ -11,6 +11,8 @@ struct ChatSessionState: Sendable {
     let room: RoomAddress
     let uri: String
     var displayName: String?
+    /// Others must not see any other URI than `uri` (Privacy: id, RFC 3323).
+    let isAnonymous: Bool
     var format: PeerMedia.Format
 
     /// Hosts that name the room beside its domain.
@@ -37,12 +39,13 @@ struct ChatSessionState: Sendable {
 
     init(
         room: RoomAddress, roomHosts: [String] = [], uri: String, aliases: [String], displayName: String?,
-        format: PeerMedia.Format
+        isAnonymous: Bool = false, format: PeerMedia.Format
     ) {
         self.room = room
         self.roomHosts = roomHosts
         self.uri = uri
         self.displayName = displayName
+        self.isAnonymous = isAnonymous
         self.format = format
         identities = ([uri] + aliases).map { ParticipantURI($0) }
     }
@@ -74,10 +77,25 @@ struct ChatSessionState: Sendable {
         guard let to = message.to.first else { return .refuse(.badRequest) }
         let bodyStart = body.readerIndex + message.bodyOffset
         if Self.isOffTheRecord(body, at: bodyStart) { return .drop }
-        let envelope = Envelope(
-            cpim: body, contentType: message.contentType?.essence ?? "text/plain", contentStart: message.bodyOffset,
-            senderName: displayName ?? uri)
-        return .deliver(envelope, isRoom(to.uri) ? .room : .participant(to.uri))
+        let audience = isRoom(to.uri) ? Audience.room : .participant(to.uri)
+        return .deliver(isAnonymous ? hidden(message, body) : envelope(message, body), audience)
+    }
+
+    private func envelope(_ message: CPIMMessage, _ body: ByteBuffer, shift: Int = 0) -> Envelope {
+        Envelope(
+            cpim: body, contentType: message.contentType?.essence ?? "text/plain",
+            contentStart: message.bodyOffset + shift, senderName: displayName ?? uri)
+    }
+
+    /// From says what others may know, whatever the client wrote there.
+    private func hidden(_ message: CPIMMessage, _ body: ByteBuffer) -> Envelope {
+        let head = message.headers(replacing: [.from: [CPIMAddress(displayName: displayName, uri: uri).value]])
+        let content = body.readableBytesView.dropFirst(message.contentOffset)
+        var hidden = ByteBuffer()
+        hidden.reserveCapacity(head.count + content.count)
+        hidden.writeBytes(head)
+        hidden.writeBytes(content)
+        return envelope(message, hidden, shift: head.count - message.contentOffset)
     }
 
     private func wrap(_ body: ByteBuffer, contentType: String, dateTime: String) -> Verdict {

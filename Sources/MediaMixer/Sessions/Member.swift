@@ -20,6 +20,7 @@ final class Member {
     let uri: String
     let displayName: String?
     let request: JoinRequest
+    var rights: MemberRights
     var nickname: String?
     private(set) var isJoined = false
     private(set) var phase = Phase.binding { didSet { noteTerms() } }
@@ -54,13 +55,14 @@ final class Member {
         self.id = id
         self.room = room
         self.request = request
+        rights = room.rights(of: request)
         uri = request.participant
         displayName = request.displayName
         media = request.media
         self.localPath = localPath
         chat = ChatSessionState(
             room: room.address, roomHosts: request.roomHosts, uri: request.participant, aliases: request.aliases,
-            displayName: request.displayName, format: request.media.format)
+            displayName: request.displayName, isAnonymous: request.isAnonymous, format: request.media.format)
         accepted = AcceptedTypes(request.media.acceptedWrappedTypes)
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
@@ -498,6 +500,9 @@ extension Member: SessionOwner {
             body: message.body, contentType: message.contentType, dateTime: mixer.dateTime())
         var status = Status.ok
         switch verdict {
+        // RFC 7701 sections 6.1 and 6.2
+        case .deliver(_, .room) where !rights.speaks: status = .forbidden
+        case .deliver(_, .participant) where !rights.speaksPrivately: status = .forbidden
         case .deliver where acceptedMessages.isRepeated(message.messageID): break
         case .deliver(let envelope, let audience):
             status = room.accept(envelope, for: audience, from: self)

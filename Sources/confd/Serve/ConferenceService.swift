@@ -31,10 +31,16 @@ struct ConferenceService: Sendable {
         } catch {
             throw settings.startError(error)
         }
-        let focus = await Focus.start(
-            stack: stack, mixer: mixer, events: events,
-            configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts),
-            logger: Logger(label: "focus"))
+        let focus: Focus
+        do {
+            focus = try await Focus.start(
+                stack: stack, mixer: mixer, events: events, store: store,
+                configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts),
+                logger: Logger(label: "focus"))
+        } catch {
+            await stack.shutdown()
+            throw StartError("Conference", "state_directory", "the rooms can't be read: \(error)")
+        }
         return ConferenceService(sipListeners: stack.listeners, mixer: mixer, stack: stack, focus: focus)
     }
 

@@ -212,7 +212,7 @@ final class FakeStack: Signalling {
     private let journal: Journal
     private let timers = Mutex<[(Duration, @Sendable () -> Void)]>([])
     private let lastExchange = Mutex<UInt64>(1_000_000)
-    private let known = Mutex<[[String]: Call]>([:])
+    private let known = Mutex<[DialogName: Call]>([:])
 
     init(journal: Journal, listeners: [Endpoint]) {
         self.journal = journal
@@ -234,13 +234,13 @@ final class FakeStack: Signalling {
 
     func setRoute(_ call: Call, _ endpoint: Endpoint?) { journal.note(.route(call, endpoint)) }
 
-    func call(callID: String, localTag: String, remoteTag: String) -> Call? {
-        known.withLock { $0[[callID, localTag, remoteTag]] }
+    func find(_ name: DialogName) -> Call? {
+        known.withLock { $0[DialogName(callID: name.callID, localTag: name.localTag, remoteTag: name.remoteTag)] }
     }
 
     /// From now on Join and Replaces find the call by these.
     func know(_ call: Call, callID: String, localTag: String, remoteTag: String) {
-        known.withLock { $0[[callID, localTag, remoteTag]] = call }
+        known.withLock { $0[DialogName(callID: callID, localTag: localTag, remoteTag: remoteTag)] = call }
     }
 
     func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
