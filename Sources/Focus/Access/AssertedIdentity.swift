@@ -43,8 +43,10 @@ struct AssertedIdentity: Equatable, Sendable {
         guard (1...32).contains(number.utf8.count), number.utf8.allSatisfy(isPhoneDigit) else { return nil }
         if isGlobal { return "tel:\(digits)" }
         // A local number means something only together with its context.
-        guard let context = parts.dropFirst().first(where: { $0.lowercased().hasPrefix("phone-context=") }),
-            context.utf8.count <= 255, context.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        let name = "phone-context="
+        guard let context = parts.dropFirst().first(where: { $0.lowercased().hasPrefix(name) }),
+            (name.utf8.count + 1...255).contains(context.utf8.count),
+            context.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         return "tel:\(digits);\(context.lowercased())"
     }
