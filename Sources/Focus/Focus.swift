@@ -181,6 +181,8 @@ package actor Focus: SIPHandler {
     /// Sends BYE to everybody and waits until all dialogs are over, at most `shutdownTimeout`.
     package func shutdown() async {
         isShuttingDown = true
+        stopDialling()
+        stopReporting()
         await shutdownSubscriptions()
         for call in dialogs.keys { hangUp(call, reason: HangUpReason.shutdown, leaving: .shutdown) }
         guard !dialogs.isEmpty, shutdownWaiter == nil else { return }
