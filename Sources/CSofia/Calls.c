@@ -13,7 +13,6 @@ cs_call *cs_invite(cs_stack *stack, const cs_destination *destination, const cs_
         free(call);
         return NULL;
     }
-    call->magic.kind = CS_MAGIC_CALL;
     call->magic.id = ++stack->last_id;
     call->magic.stack = stack;
     call->magic.handle = nua_handle(stack->nua, &call->magic,
@@ -63,38 +62,34 @@ void cs_update(cs_call *call, const cs_content *content)
     nua_update(call->magic.handle, CONTENT_TAGS(content, payload), TAG_END());
 }
 
-void cs_route(cs_call *call, const char *uri) { nua_set_hparams(call->magic.handle, NUTAG_PROXY(uri), TAG_END()); }
+void cs_route(cs_call *call, const char *uri)
+{
+    cs_way_route(&call->way, uri);
+    nua_set_hparams(call->magic.handle, NUTAG_PROXY(uri), TAG_END());
+}
 
 uint64_t cs_call_id(const cs_call *call) { return call->magic.id; }
 
-cs_exchange *cs_send(
-    cs_stack *stack, const char *method, const cs_destination *destination, const cs_content *content)
+static char *copy_of(char const *text) { return text != NULL ? strdup(text) : NULL; }
+
+void cs_call_learn(cs_call *call, char const *call_id, char const *local_tag, char const *remote_tag)
 {
-    sip_payload_t payload[1];
-    cs_fill_payload(payload, content);
-    cs_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL) return NULL;
-    exchange->magic.kind = CS_MAGIC_EXCHANGE;
-    exchange->magic.id = ++stack->last_id;
-    exchange->magic.stack = stack;
-    exchange->method = strdup(method);
-    exchange->magic.handle =
-        stack->shutting_down || exchange->method == NULL
-            ? NULL
-            : nua_handle(stack->nua, &exchange->magic,
-                         SIPTAG_FROM_STR(destination->from), SIPTAG_TO_STR(destination->to), TAG_END());
-    if (exchange->magic.handle == NULL) {
-        free(exchange->method);
-        free(exchange);
-        return NULL;
-    }
-    nua_method(exchange->magic.handle,
-               NUTAG_METHOD(exchange->method),
-               NUTAG_URL(destination->target),
-               TAG_IF(destination->route, NUTAG_PROXY(destination->route)),
-               CONTENT_TAGS(content, payload),
-               TAG_END());
-    return exchange;
+    free(call->call_id), free(call->local_tag), free(call->remote_tag);
+    call->call_id = copy_of(call_id), call->local_tag = copy_of(local_tag), call->remote_tag = copy_of(remote_tag);
 }
 
-uint64_t cs_exchange_id(const cs_exchange *exchange) { return exchange->magic.id; }
+void cs_call_free(cs_call *call)
+{
+    cs_call_learn(call, NULL, NULL, NULL);
+    cs_way_release(call->way);
+    free(call);
+}
+
+/* nua makes the legs of calls, with the handle as their magic; the others are dialogs of ours. */
+uint64_t cs_find_call(cs_stack *stack, const char *call_id, const char *local_tag, const char *remote_tag)
+{
+    nta_leg_t *leg = cs_find_leg(stack, call_id, local_tag, remote_tag);
+    if (leg == NULL || cs_is_dialog_leg(leg)) return 0;
+    cs_magic const *magic = nua_handle_magic((nua_handle_t *)nta_leg_magic(leg, NULL));
+    return magic != NULL ? magic->id : 0;
+}

@@ -1,7 +1,9 @@
 /* Checks a certificate before the library reads it: it would open a listener with a useless one, and only log that. */
-#include "CSofia.h"
+#include "internal.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
 
 /* The library is linked with OpenSSL; these are found in what is loaded, so that no header of it is needed here. */
 typedef struct ssl_context ssl_context;
@@ -30,4 +32,48 @@ const char *cs_certificate_problem(const char *file)
     destroy(context);
     clear();
     return problem;
+}
+
+/* ---- the chain that is served ---- */
+
+typedef void change_function(void *, void *, void *, int, long, void *);
+enum { CLASS_CONTEXT = 1 /* CRYPTO_EX_INDEX_SSL_CTX */ };
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int (*use_chain)(ssl_context *, const char *);
+static _Thread_local ssl_context *made;
+
+static void on_made(void *context, void *data, void *all, int index, long number, void *pointer)
+{
+    (void)data, (void)all, (void)index, (void)number, (void)pointer;
+    made = context;
+}
+
+static void watch_contexts(void)
+{
+    int (*watch)(int, long, void *, change_function *, void *, change_function *);
+    *(void **)&watch = dlsym(RTLD_DEFAULT, "CRYPTO_get_ex_new_index");
+    *(void **)&use_chain = dlsym(RTLD_DEFAULT, "SSL_CTX_use_certificate_chain_file");
+    if (watch == NULL || watch(CLASS_CONTEXT, 0, NULL, on_made, NULL, NULL) < 0) use_chain = NULL;
+}
+
+/* Interposed: the library gives a listener one certificate, and would serve as its chain what it finds among those that
+ * it trusts. Those shall vouch for peers and for nothing else: the chain stands in the certificate's own file. */
+void *tls_init_master(void *issues)
+{
+    static void *(*original)(void *);
+    if (original == NULL) *(void **)&original = dlsym(RTLD_NEXT, "tls_init_master");
+    if (original == NULL) return NULL;
+    pthread_once(&once, watch_contexts);
+    made = NULL;
+    void *const master = original(issues);
+    cs_stack const *stack = cs_current_stack();
+    char const *directory = stack != NULL ? stack->configuration->certificate_directory : NULL;
+    if (master != NULL && made != NULL && use_chain != NULL && directory != NULL) {
+        char file[1024];
+        snprintf(file, sizeof file, "%s/agent.pem", directory);
+        use_chain(made, file);
+    }
+    made = NULL;
+    return master;
 }

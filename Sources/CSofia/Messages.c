@@ -35,6 +35,15 @@ void cs_endpoint_from_address(cs_endpoint *endpoint, int transport, su_sockaddr_
     }
 }
 
+void cs_describe_source(msg_t *response, sip_t const *sip, cs_message *message)
+{
+    su_sockaddr_t address[1];
+    socklen_t size = sizeof address;
+    if (response != NULL && msg_get_address(response, address, &size) == 0)
+        cs_endpoint_from_address(
+            &message->source, cs_transport_by_name(sip->sip_via ? sip->sip_via->v_protocol : NULL), address);
+}
+
 /* A wildcard listener shows the address that packets to `source` would leave from: asked of the kernel with a
  * datagram socket that is connected but never used. */
 void cs_local_address(cs_stack *stack, cs_endpoint *local, cs_endpoint const *source)
@@ -55,9 +64,10 @@ void cs_local_address(cs_stack *stack, cs_endpoint *local, cs_endpoint const *so
     int const probe = socket(peer->su_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (probe < 0) return;
     if (connect(probe, &peer->su_sa, SU_SOCKADDR_SIZE(peer)) == 0 && getsockname(probe, &own->su_sa, &size) == 0) {
-        int const port = local->port;
+        int const port = local->port, trusted = local->trusted;
         cs_endpoint_from_address(local, local->transport, own);
         local->port = port;
+        local->trusted = trusted;
     }
     close(probe);
 }
@@ -84,7 +94,7 @@ static void append(cs_stack *stack, size_t *used, char const *bytes, size_t coun
     *used += count;
 }
 
-/* Fills in all but source and local. Everything is laid out in the scratch buffer first and pointed at last, since
+/* Fills in what the message itself says. Everything is laid out in the scratch buffer first and pointed at last, since
  * the buffer may move while it grows. */
 void cs_describe(cs_stack *stack, sip_t const *sip, cs_message *message)
 {

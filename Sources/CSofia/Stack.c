@@ -46,6 +46,9 @@ static void set_log_level(int level)
 
 /* ---- listeners ---- */
 
+/* Certificates between a peer's and one that we trust. */
+enum { LONGEST_CHAIN = 8 };
+
 typedef int add_transport_function(nta_agent_t *, url_string_t const *, tag_type_t, tag_value_t, ...);
 static __thread cs_stack *starting;
 
@@ -69,12 +72,18 @@ static int add_listener(cs_stack *stack, nta_agent_t *agent, size_t index, add_t
         before[count++] = tport;
 
     char const *directory = stack->configuration->certificate_directory;
+    /* A connection that peers made is verified on listeners for trusted peers only; a listener that asks for a
+     * certificate refuses who has none. */
+    unsigned const policy = (wanted->trusted ? TPTLS_VERIFY_IN : 0)
+        | (stack->configuration->verifies_peers ? TPTLS_VERIFY_SUBJECTS_OUT : 0);
     su_seterrno(0);
     errno = 0;
     int const failed = add(agent, (url_string_t *)url,
                            TPTAG_SERVER(1),
                            TPTAG_REUSE(1),
                            TAG_IF(directory != NULL, TPTAG_CERTIFICATE(directory)),
+                           TAG_IF(policy != 0, TPTAG_TLS_VERIFY_POLICY(policy)),
+                           TAG_IF(policy != 0, TPTAG_TLS_VERIFY_DEPTH(LONGEST_CHAIN)),
                            TPTAG_PONG2PING(1),
                            TPTAG_QUEUESIZE(256),
                            /* The kernel takes what it allows: a burst of calls must fit. */
@@ -136,17 +145,18 @@ static void emit(cs_stack *stack, cs_event const *event)
 }
 
 /* The only place where a handle is destroyed: its usage is gone, or it never had one. */
-static void forget(cs_stack *stack, cs_magic *magic)
+static void forget(cs_stack *stack, cs_call *call)
 {
-    nua_handle_t *handle = magic->handle;
+    nua_handle_t *handle = call->magic.handle;
     nua_handle_bind(handle, NULL);
     nua_handle_destroy(handle);
-    if (magic->kind == CS_MAGIC_CALL) {
-        stack->calls--;
-    } else {
-        free(((cs_exchange *)magic)->method);
-    }
-    free(magic);
+    stack->calls--;
+    cs_call_free(call);
+}
+
+static cs_bytes text_bytes(char const *text)
+{
+    return text != NULL ? (cs_bytes){(uint8_t const *)text, strlen(text)} : (cs_bytes){NULL, 0};
 }
 
 static void describe_request(cs_stack *stack, msg_t *request, sip_t const *sip, cs_message *message)
@@ -158,6 +168,8 @@ static void describe_request(cs_stack *stack, msg_t *request, sip_t const *sip, 
         if (arrival->message == request) {
             message->source = arrival->source;
             message->local = arrival->local;
+            message->local_tag = text_bytes(arrival->local_tag);
+            message->peer_names = text_bytes(arrival->peer_names);
             break;
         }
     }
@@ -167,11 +179,7 @@ static void describe_request(cs_stack *stack, msg_t *request, sip_t const *sip, 
 static void describe_response(cs_stack *stack, msg_t *response, sip_t const *sip, cs_message *message)
 {
     memset(message, 0, sizeof *message);
-    su_sockaddr_t address[1];
-    socklen_t size = sizeof address;
-    if (response != NULL && msg_get_address(response, address, &size) == 0)
-        cs_endpoint_from_address(
-            &message->source, cs_transport_by_name(sip->sip_via ? sip->sip_via->v_protocol : NULL), address);
+    cs_describe_source(response, sip, message);
     cs_describe(stack, sip, message);
 }
 
@@ -192,6 +200,8 @@ static void on_request(cs_stack *stack, nua_handle_t *handle, cs_call *call, cs_
 {
     cs_message message;
     describe_request(stack, nua_current_request(stack->nua), sip, &message);
+    if (kind == CS_INVITE)
+        cs_call_learn(call, sip->sip_call_id->i_id, (char const *)message.local_tag.bytes, sip->sip_from->a_tag);
     cs_event event = {.kind = kind, .call = call, .id = call->magic.id, .message = &message};
     if (kind == CS_INVITE || kind == CS_REINVITE || kind == CS_UPDATE) {
         event.transaction = keep(stack, handle, call->magic.id, &message);
@@ -205,7 +215,6 @@ static cs_call *adopt(cs_stack *stack, nua_handle_t *handle)
 {
     cs_call *call = calloc(1, sizeof *call);
     if (call == NULL) return NULL;
-    call->magic.kind = CS_MAGIC_CALL;
     call->magic.id = ++stack->last_id;
     call->magic.stack = stack;
     call->magic.handle = handle;
@@ -243,21 +252,7 @@ static void on_event(nua_event_t kind, int status, char const *phrase, nua_t *nu
         return;
     }
     if (handle == NULL) return;
-    cs_call *call = magic != NULL && magic->kind == CS_MAGIC_CALL ? (cs_call *)magic : NULL;
-
-    if (magic != NULL && magic->kind == CS_MAGIC_EXCHANGE) {
-        if (kind != nua_r_method) return;
-        cs_message message;
-        cs_event event = {.kind = CS_ANSWER, .exchange = (cs_exchange *)magic, .id = magic->id, .status = status,
-                          .phrase = phrase};
-        if (sip != NULL && sip->sip_status != NULL) {
-            describe_response(stack, nua_current_request(nua), sip, &message);
-            event.message = &message;
-        }
-        emit(stack, &event);
-        if (status >= 200) forget(stack, magic);
-        return;
-    }
+    cs_call *call = (cs_call *)magic;
 
     switch (kind) {
     case nua_i_invite:
@@ -292,6 +287,9 @@ static void on_event(nua_event_t kind, int status, char const *phrase, nua_t *nu
         }
         break;
     case nua_r_invite:
+        if (call != NULL && status >= 200 && status < 300 && sip != NULL && sip->sip_from != NULL
+            && sip->sip_to != NULL && sip->sip_call_id != NULL)
+            cs_call_learn(call, sip->sip_call_id->i_id, sip->sip_from->a_tag, sip->sip_to->a_tag);
         if (call != NULL) on_call_response(stack, call, "INVITE", status, phrase, sip);
         break;
     case nua_r_update:
@@ -306,7 +304,7 @@ static void on_event(nua_event_t kind, int status, char const *phrase, nua_t *nu
             cs_event const event = {.kind = CS_TERMINATED, .call = call, .id = call->magic.id, .status = status,
                                     .phrase = phrase};
             emit(stack, &event);
-            forget(stack, magic);
+            forget(stack, call);
         } else if (magic == NULL) {
             /* A call that ended before the application heard of it. */
             nua_handle_destroy(handle);
@@ -360,6 +358,10 @@ void cs_shut_down(cs_stack *stack, unsigned limit)
         transaction = next;
     }
     cs_transactions_drop(stack);
+    /* The library's agent is gone when it has shut down. What is on its way is still sent again and answered, but
+     * nobody hears of it. */
+    cs_exchanges_drop(stack);
+    cs_dialogs_drop(stack);
     stack->shutdown_timer = su_timer_create(stack->task, limit);
     if (stack->shutdown_timer != NULL) su_timer_set(stack->shutdown_timer, on_shutdown_limit, NULL);
     nua_shutdown(stack->nua);
@@ -480,6 +482,7 @@ void cs_run(const cs_configuration *configuration)
     }
     pthread_setspecific(current_key, NULL);
     su_home_deinit(stack->home);
+    for (unsigned index = 0; index < CS_ARRIVALS; index++) free(stack->arrivals[index].peer_names);
     free(stack->listeners);
     free(stack->bound);
     free(stack->scratch);

@@ -51,13 +51,15 @@ struct Destination {
     let from: String
     let to: String?
     let route: Endpoint?
-    let identity: Challenges.Identity?
+    let identity: RequestIdentity?
+    /// The name that the peer's certificate must show, where `route` is an address found for it.
+    var name: String?
 
     func withC<R>(_ operation: (UnsafePointer<cs_destination>) -> R) -> R {
-        target.description.withoutLineBreaks.withCString { target in
+        target.withoutHeaders.description.withoutLineBreaks.withCString { target in
             from.withoutLineBreaks.withCString { from in
                 (to ?? "<\(self.target.withoutTransport)>").withoutLineBreaks.withCString { to in
-                    withOptionalCString(route?.routeURI) { route in
+                    withOptionalCString(route?.routeURI(named: name)) { route in
                         withOptionalCString(identity?.callID) { callID in
                             var destination = cs_destination(
                                 target: target, from: from, to: to, route: route, call_id: callID,
@@ -72,6 +74,15 @@ struct Destination {
 }
 
 extension SIPURI {
+    /// As a request line may show it. The library would make header fields of what stands behind `?`: nobody who is
+    /// called at another's word may be sent headers of that one's choice.
+    var withoutHeaders: SIPURI {
+        var uri = self
+        uri.headers = nil
+        uri.parameters.removeAll { $0.name.equalsIgnoringCase("method") }
+        return uri
+    }
+
     /// As To and From may show it: those have no transport, maddr, ttl, method, port or headers (RFC 3261 section
     /// 19.1.1).
     var withoutTransport: SIPURI {

@@ -71,6 +71,7 @@ package struct Response: Sendable {
 
     package var isProvisional: Bool { status < 200 }
     package var isSuccess: Bool { (200..<300).contains(status) }
+    var isChallenge: Bool { status == 401 || status == 407 }
     /// Whether no peer sent it: the request timed out or could not be sent.
     package var isLocal: Bool { source == nil }
 

@@ -19,6 +19,8 @@ final class CallRecord {
 
     let call: Call
     let pointer: OpaquePointer
+    /// Ours, as requests of ours within the call show it; nil: the listener's address.
+    var contact: String?
     var phase: Phase
     var ending: Ending?
     /// Requests of the peer within this call that wait for our answer.
@@ -53,6 +55,7 @@ struct TransactionRecord {
     let pointer: OpaquePointer
     let kind: Kind
     let call: Call?
+    var isWithinDialog = false
     /// What a 2xx says about session timers.
     var sessionTimer: (timer: SessionTimer, headers: [HeaderField])?
 }
@@ -65,29 +68,68 @@ struct ExchangeRecord {
     func finish(_ response: Response) { continuation?.resume(returning: response) }
 }
 
-/// The Call-ID, From tag and CSeq of INVITEs that were challenged, for their successors.
-struct Challenges {
-    struct Identity {
-        let callID: String
-        let fromTag: String
-        let sequence: UInt32
+/// A dialog that no INVITE made.
+struct DialogRecord {
+    enum Origin {
+        /// A SUBSCRIBE or REFER of the peer.
+        case accepted(contact: String)
+        /// A REFER of ours.
+        case sent(Exchange)
     }
+
+    let pointer: OpaquePointer
+    let origin: Origin
+}
+
+/// REFERs of ours whose NOTIFYs may still come, the oldest first.
+struct Referrals {
+    /// How long NOTIFYs are waited for: as long as an invited person may let it ring.
+    static let life = Duration.seconds(300)
+
+    private(set) var dialogs: [Exchange: UInt64] = [:]
+    private var order: [Exchange] = []
+
+    /// - Returns: the dialog that has to go for it.
+    mutating func add(_ exchange: Exchange, _ dialog: UInt64, limit: Int) -> UInt64? {
+        dialogs[exchange] = dialog
+        order.append(exchange)
+        if order.count > 2 * limit + 16 { order.removeAll { dialogs[$0] == nil } }
+        guard dialogs.count > limit else { return nil }
+        while !order.isEmpty {
+            if let oldest = dialogs.removeValue(forKey: order.removeFirst()) { return oldest }
+        }
+        return nil
+    }
+
+    mutating func remove(_ exchange: Exchange) -> UInt64? { dialogs.removeValue(forKey: exchange) }
+}
+
+/// The Call-ID, From tag and CSeq of a request that was challenged.
+struct RequestIdentity {
+    let callID: String
+    let fromTag: String
+    let sequence: UInt32
+}
+
+/// Requests that were challenged, for their successors.
+struct Challenges<Key: Hashable> {
+    typealias Identity = RequestIdentity
 
     /// Challenges of which nobody makes use are forgotten beyond this number.
-    static let limit = 256
+    private let limit = 256
 
-    private var identities: [Call: Identity] = [:]
-    private var order: [Call] = []
+    private var identities: [Key: Identity] = [:]
+    private var order: [Key] = []
 
-    mutating func note(_ call: Call, _ response: Response) {
+    mutating func note(_ key: Key, _ response: Response) {
         guard let tag = response.from?.tag, !response.callID.isEmpty else { return }
         let sequence = UInt32(response.headers["CSeq"]?.prefix(while: { $0 != " " }) ?? "") ?? 1
-        if identities.updateValue(.init(callID: response.callID, fromTag: tag, sequence: sequence), forKey: call) == nil
+        if identities.updateValue(.init(callID: response.callID, fromTag: tag, sequence: sequence), forKey: key) == nil
         {
-            order.append(call)
+            order.append(key)
         }
-        if order.count > Self.limit { identities[order.removeFirst()] = nil }
+        if order.count > limit { identities[order.removeFirst()] = nil }
     }
 
-    func identity(of call: Call) -> Identity? { identities[call] }
+    func identity(of key: Key) -> Identity? { identities[key] }
 }

@@ -25,11 +25,7 @@ extension SIPStack {
             headers.addIfAbsent("Accept", configuration.accept.joined(separator: ", "))
         }
         if case .other(let method) = found.kind {
-            headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
-            headers.addIfAbsent("Allow", configuration.allow.joined(separator: ", "))
-            if method == "OPTIONS" || method == "SUBSCRIBE" || method == "REFER" || status == 489 {
-                headers.addIfAbsent("Allow-Events", configuration.allowEvents.joined(separator: ", "))
-            }
+            addCapabilities(to: &headers, method: method, status: status)
         } else if isSuccess {
             opaque = configuration.timerSupport + (found.sessionTimer?.headers ?? [])
         }
@@ -38,6 +34,7 @@ extension SIPStack {
                 record.localDescription = body
             }
             if let agreed = found.sessionTimer?.timer { record.sessionTimer = agreed }
+            if let contact { record.contact = contact }
             if found.kind == .invite { record.phase = .accepted }
             if found.kind == .update { watchSession(of: record) }
         } else if let record, status >= 300, found.kind == .invite {
@@ -121,7 +118,7 @@ extension SIPStack {
     /// behind NAT); nil goes back to the dialog's own route. A live connection to it is reused.
     package func setRoute(_ call: Call, _ endpoint: Endpoint?) {
         guard let record = calls[call.id] else { return }
-        cs_route(record.pointer, endpoint?.routeURI)
+        cs_route(record.pointer, endpoint?.routeURI())
     }
 
     /// What was agreed about session timers; nil when there is none or the call is gone.
@@ -155,8 +152,10 @@ extension SIPStack {
             opaque.append(HeaderField("Session-Expires", "\(configuration.sessionTimer.interval)"))
             opaque.append(HeaderField("Min-SE", "\(configuration.sessionTimer.minimum)"))
         }
+        let found = route == nil ? self.route(to: target) : nil
         let destination = Destination(
-            target: target, from: from, to: to, route: route ?? self.route(to: target), identity: identity)
+            target: target, from: from, to: to, route: route ?? found, identity: identity,
+            name: found == nil ? nil : target.host)
         let content = Content(contact: contact, headers: headers, opaqueHeaders: opaque, body: body)
         let pointer = content.withC { content in
             destination.withC { destination in stack.flatMap { cs_invite($0, destination, content) } }
@@ -173,6 +172,7 @@ extension SIPStack {
         let call = Call(id: cs_call_id(pointer))
         let record = CallRecord(call: call, pointer: pointer, phase: .calling)
         if body?.mediaType == "application/sdp" { record.localDescription = body }
+        record.contact = contact ?? listenerContact(towards: destination.route ?? target.transportHint)
         calls[call.id] = record
         return call
     }
@@ -192,64 +192,6 @@ extension SIPStack {
         guard let record = calls[call.id], record.phase == .calling, record.ending == nil else { return }
         record.ending = .cancelled
         cs_cancel(record.pointer)
-    }
-
-    /// Sends a request outside of any call; its responses come as `SIPEvent.answer`. NOTIFYs that a REFER leads to
-    /// come as `SIPEvent.notify`, for five minutes.
-    ///
-    /// - Parameters:
-    ///   - to: a To value; the target when nil.
-    ///   - retrying: a request that was challenged (401, 407): the new one goes on with its Call-ID and From tag, its
-    ///     CSeq one higher (RFC 3261 section 22.2); put the Authorization into `headers`.
-    package func send(
-        _ method: String, to target: SIPURI, from: String, to: String? = nil, contact: String? = nil,
-        route: Endpoint? = nil, headers: [HeaderField] = [], body: MessageBody? = nil, retrying: Exchange? = nil
-    ) -> Exchange {
-        guard
-            let id = start(
-                method, to: target, from: from, contact: contact, route: route, headers: headers, body: body,
-                continuation: nil)
-        else {
-            lastLocalCall &-= 1
-            let exchange = Exchange(id: lastLocalCall)
-            schedule(after: .zero) { [weak self] in
-                self?.assumeIsolated {
-                    $0.deliver(.answer(exchange, .local(status: 503, phrase: "Not running")))
-                }
-            }
-            return exchange
-        }
-        return Exchange(id: id)
-    }
-
-    /// Sends OPTIONS and waits for the final response; a timeout answers 408 after 32 s.
-    package func options(
-        _ target: SIPURI, from: String, headers: [HeaderField] = []
-    ) async -> (response: Response, roundTrip: Duration) {
-        let clock = ContinuousClock()
-        let begin = clock.now
-        let response = await withCheckedContinuation { (continuation: CheckedContinuation<Response, Never>) in
-            let id = start(
-                "OPTIONS", to: target, from: from, contact: nil, route: nil, headers: headers, body: nil,
-                continuation: continuation)
-            if id == nil { continuation.resume(returning: .local(status: 503, phrase: "Not running")) }
-        }
-        return (response, clock.now - begin)
-    }
-
-    private func start(
-        _ method: String, to target: SIPURI, from: String, contact: String?, route: Endpoint?, headers: [HeaderField],
-        body: MessageBody?, continuation: CheckedContinuation<Response, Never>?
-    ) -> UInt64? {
-        let destination = Destination(
-            target: target, from: from, to: nil, route: route ?? self.route(to: target), identity: nil)
-        let pointer = Content(contact: contact, headers: headers, body: body).withC { content in
-            destination.withC { destination in stack.flatMap { cs_send($0, method, destination, content) } }
-        }
-        guard let pointer else { return nil }
-        let id = cs_exchange_id(pointer)
-        exchanges[id] = ExchangeRecord(continuation: continuation)
-        return id
     }
 }
 
@@ -280,5 +222,10 @@ extension [HeaderField] {
 
 extension Endpoint {
     /// As a URI to send to.
-    var routeURI: String { "sip:\(authority);transport=\(transport.rawValue)" }
+    ///
+    /// - Parameter name: what the peer's certificate must show, where the host is an address that was found for it.
+    func routeURI(named name: String? = nil) -> String {
+        guard let name, transport == .tls else { return "sip:\(authority);transport=\(transport.rawValue)" }
+        return "sip:\(name):\(port);transport=tls;maddr=\(uriHost)"
+    }
 }

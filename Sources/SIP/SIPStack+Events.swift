@@ -56,12 +56,19 @@ extension SIPStack {
         let transaction = Transaction(id: event.transaction_id)
         let record = calls[event.id]
         transactions[transaction.id] = TransactionRecord(
-            pointer: pointer, kind: .other(method: request.method), call: record?.call)
+            pointer: pointer, kind: .other(method: request.method), call: record?.call,
+            isWithinDialog: event.dialog_id != 0)
         if let record {
             record.transactions.append(transaction.id)
             deliver(.inDialogRequest(record.call, transaction, request))
-        } else if event.id != 0 {
-            // Its call ended while it waited in the queue.
+        } else if let dialog = dialogs[event.dialog_id] {
+            switch dialog.origin {
+            case .accepted: deliver(.dialogRequest(Dialog(id: event.dialog_id), transaction, request))
+            case .sent(let exchange) where request.method == "NOTIFY": deliver(.notify(exchange, transaction, request))
+            case .sent: respond(to: transaction, status: 481)
+            }
+        } else if event.id != 0 || event.dialog_id != 0 {
+            // What it came within ended while it waited in the queue.
             respond(to: transaction, status: 481)
         } else {
             deliver(.request(transaction, request))
@@ -149,7 +156,7 @@ extension SIPStack {
                 record.sessionTimer = SessionTimer.agreed(in: response.headers, offered: nil)
             } else if !response.isProvisional {
                 record.phase = .ending
-                if response.status == 401 || response.status == 407 { challenges.note(record.call, response) }
+                if response.isChallenge { challenges.note(record.call, response) }
                 record.ending =
                     record.ending
                     ?? (response.isLocal
@@ -170,11 +177,16 @@ extension SIPStack {
     }
 
     private func answered(_ event: cs_event) {
-        let response = Response(event)
         guard let record = exchanges[event.id] else { return }
-        if !response.isProvisional { exchanges[event.id] = nil }
+        let response = Response(event)
+        let exchange = Exchange(id: event.id)
+        if !response.isProvisional {
+            exchanges[event.id] = nil
+            if response.isChallenge { challengedExchanges.note(exchange, response) }
+            if !response.isSuccess || response.headers["Refer-Sub"] == "false" { forgetReferral(exchange) }
+        }
         if record.continuation == nil {
-            deliver(.answer(Exchange(id: event.id), response))
+            deliver(.answer(exchange, response))
         } else if !response.isProvisional {
             record.finish(response)
         }
@@ -190,7 +202,9 @@ extension Request {
         self.init(
             method: String(message.method), requestURI: uri, headers: headers,
             body: MessageBody(message.body, contentType: headers["Content-Type"]),
-            source: Endpoint(message.source), local: Endpoint(message.local))
+            source: Endpoint(message.source), local: Endpoint(message.local),
+            peerNames: message.peer_names.count == 0
+                ? [] : String(message.peer_names).split(separator: "\n").map(String.init))
     }
 }
 
@@ -233,7 +247,7 @@ extension Endpoint {
             default: .udp
             }
         let host = withUnsafeBytes(of: endpoint.host) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        self.init(transport: transport, host: host, port: Int(endpoint.port))
+        self.init(transport: transport, host: host, port: Int(endpoint.port), isTrusted: endpoint.trusted != 0)
     }
 }
 

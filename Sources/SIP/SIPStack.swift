@@ -21,7 +21,11 @@ package actor SIPStack {
     var transactions: [UInt64: TransactionRecord] = [:]
     var exchanges: [UInt64: ExchangeRecord] = [:]
     /// Identities of INVITEs that were challenged, for `invite(..., retrying:)`.
-    var challenges = Challenges()
+    var challenges = Challenges<Call>()
+    /// Likewise of other requests, for `send(..., retrying:)`.
+    var challengedExchanges = Challenges<Exchange>()
+    var dialogs: [UInt64: DialogRecord] = [:]
+    var referrals = Referrals()
     private var timers: [UInt64: (timer: OpaquePointer, action: @Sendable () -> Void)] = [:]
     private var lastTimer: UInt64 = 0
     /// Ids of calls that never came to be, counted down.
@@ -67,6 +71,7 @@ package actor SIPStack {
             timers = [:]
             transactions = [:]
             for call in open { end(call, .shutDown) }
+            dialogs = [:]
             cs_shut_down(stack, 3000)
         }
     }

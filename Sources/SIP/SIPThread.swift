@@ -63,6 +63,8 @@ private final class Bridge {
         c.maximum_message_size = UInt32(clamping: configuration.maximumMessageSize)
         c.maximum_pending = UInt32(clamping: configuration.maximumPendingTransactions)
         c.maximum_calls = UInt32(clamping: configuration.maximumCalls)
+        c.maximum_dialogs = UInt32(clamping: configuration.maximumDialogs)
+        c.verifies_peers = configuration.verifiesPeers ? 1 : 0
         c.maximum_connections = UInt32(clamping: configuration.maximumConnections)
         c.silent_connection_life = configuration.silentConnectionLife.milliseconds
         c.idle_connection_life = configuration.idleConnectionLife.milliseconds
@@ -152,6 +154,7 @@ extension cs_endpoint {
             case .tls: Int32(CS_TLS)
             }
         port = Int32(clamping: endpoint.port)
+        trusted = endpoint.isTrusted ? 1 : 0
         let name = endpoint.host == "*" ? "0.0.0.0" : endpoint.host
         withUnsafeMutableBytes(of: &host) { bytes in
             for (index, octet) in name.utf8.prefix(bytes.count - 1).enumerated() { bytes[index] = octet }

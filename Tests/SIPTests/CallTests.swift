@@ -22,7 +22,9 @@ import Testing
         #expect(answer.header("User-Agent") == "confd")
         #expect(answer.headers("Allow").count == 1)
         #expect(answer.header("Accept") == "application/sdp")
-        #expect(answer.headers("Supported").joined(separator: ", ") == "replaces, norefersub, timer")
+        #expect(
+            answer.headers("Supported").joined(separator: ", ")
+                == "replaces, join, norefersub, multiple-refer, recipient-list-invite, timer")
         alice.send("INVITE", sequence: 2, branch: branch, body: "v=0\n")
         alice.acknowledge()
         alice.acknowledge()

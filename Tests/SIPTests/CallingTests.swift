@@ -19,6 +19,7 @@ import Testing
         let identity = Certificates.selfSigned()
         let configure: (inout SIPConfiguration) -> Void = {
             $0.identity = .init(certificateChain: identity.chain, privateKey: identity.key)
+            $0.trust = identity.chain
         }
         let listener = Endpoint(transport: transport, host: "127.0.0.1", port: 0)
         let callee = try await Application.start([listener], configure: configure)

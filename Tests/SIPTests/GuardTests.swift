@@ -138,25 +138,6 @@ import Testing
         await application.stack.shutdown()
     }
 
-    @Test(
-        "a REFER makes no NOTIFY, whatever it is answered (RFC 3515 section 2.4.4 is the focus's to do)",
-        arguments: [202, 403])
-    func noReflection(_ status: Int) async throws {
-        let application = try await Application.start()
-        application.react { stack, event in
-            if case .request(let transaction, _) = event { stack.respond(to: transaction, status: status) }
-        }
-        let victim = try Server()
-        let alice = try Caller(application.stack.listeners[0])
-        alice.send("REFER", extra: "Contact: <sip:v@127.0.0.1:\(victim.port)>\nRefer-To: <sip:b@h>\n")
-        #expect(alice.peer.receiveFinal()?.status == status)
-        alice.send("REFER", extra: "Contact: <sip:v@127.0.0.1:\(victim.port)>\n")
-        #expect(alice.peer.receiveFinal()?.status == status)
-        #expect(victim.receive(milliseconds: 300) { _ in true } == nil)
-        #expect(application.events.last?.request?.headers["Refer-To"] == nil)
-        await application.stack.shutdown()
-    }
-
     @Test("unknown methods are answered 501, other schemes 416, unknown extensions 420 (RFC 3261 section 8.2)")
     func refusals() async throws {
         let application = try await Application.start()

@@ -105,7 +105,7 @@ final class Peer {
     func receive(milliseconds: Int = 3000) -> Message? {
         let end = ContinuousClock.now + .milliseconds(milliseconds)
         while true {
-            if transport != .udp, let message = takeFromStream() { return message }
+            if transport != .udp, let message = Message.take(from: &held) { return message }
             let left = Int((end - ContinuousClock.now) / .milliseconds(1))
             var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard Glibc.poll(&poll, 1, Int32(max(left, 0))) > 0 else { return nil }
@@ -150,17 +150,6 @@ final class Peer {
 
     /// The next final response.
     func receiveFinal(milliseconds: Int = 3000) -> Message? { receive(milliseconds: milliseconds) { $0.status >= 200 } }
-
-    private func takeFromStream() -> Message? {
-        let blank: [UInt8] = [13, 10, 13, 10]
-        guard let end = held.indices.first(where: { held[$0...].starts(with: blank) }) else { return nil }
-        let head = end + blank.count
-        let length = Message(Array(held[..<head])).header("Content-Length").flatMap { Int($0) } ?? 0
-        let total = head + length
-        guard held.count >= total else { return nil }
-        defer { held.removeFirst(total) }
-        return Message(Array(held[..<total]))
-    }
 }
 
 /// A SIP message as a test looks at it.
@@ -182,6 +171,18 @@ struct Message: CustomStringConvertible {
             return (line[..<colon].lowercased(), value.trimmed)
         }
         body = parts.count > 1 ? String(parts[1]) : ""
+    }
+
+    /// The first message in a stream's octets, which it is taken from; nil when there is no whole one.
+    static func take(from held: inout [UInt8]) -> Message? {
+        let blank: [UInt8] = [13, 10, 13, 10]
+        guard let end = held.indices.first(where: { held[$0...].starts(with: blank) }) else { return nil }
+        let head = end + blank.count
+        let length = Message(Array(held[..<head])).header("Content-Length").flatMap { Int($0) } ?? 0
+        let total = head + length
+        guard held.count >= total else { return nil }
+        defer { held.removeFirst(total) }
+        return Message(Array(held[..<total]))
     }
 
     var description: String { String(decoding: bytes, as: UTF8.self) }

@@ -6,10 +6,12 @@ final class Server {
     let port: Int
     private var client = sockaddr_in()
 
-    init() throws {
+    /// - Parameter port: 0 takes any.
+    init(port wanted: Int = 0) throws {
         descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(wanted).bigEndian
         inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = descriptor

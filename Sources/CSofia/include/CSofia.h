@@ -19,6 +19,7 @@ typedef struct cs_stack cs_stack;
 typedef struct cs_call cs_call;
 typedef struct cs_transaction cs_transaction;
 typedef struct cs_exchange cs_exchange;
+typedef struct cs_dialog cs_dialog;
 typedef struct cs_timer cs_timer;
 
 enum { CS_UDP = 0, CS_TCP = 1, CS_TLS = 2 };
@@ -30,6 +31,7 @@ typedef struct {
     int transport;
     int port;
     char host[CS_HOST_SIZE];
+    int trusted; /* of a listener: peers show a certificate that is verified */
 } cs_endpoint;
 
 typedef struct {
@@ -46,6 +48,8 @@ typedef struct {
     cs_bytes body;
     cs_endpoint source; /* port 0: unknown */
     cs_endpoint local;
+    cs_bytes local_tag;  /* ours, of a request that may make a dialog */
+    cs_bytes peer_names; /* those of a verified certificate, one a line */
 } cs_message;
 
 typedef enum {
@@ -56,9 +60,9 @@ typedef enum {
     CS_CANCEL,        /* call */
     CS_BYE,           /* call, message */
     CS_ACK_TIMEOUT,   /* call: no ACK came; the library sends BYE */
-    CS_REQUEST,       /* transaction, message; call when within one */
+    CS_REQUEST,       /* transaction, message; id: of the call it is within, dialog_id: of the dialog */
     CS_RESPONSE,      /* call, status, phrase, method; message when a peer sent it */
-    CS_ANSWER,        /* exchange, status, phrase; message when a peer sent it */
+    CS_ANSWER,        /* id of the exchange, status, phrase; message when a peer sent it */
     CS_TERMINATED,    /* call, status, phrase: the call is over, its cs_call is gone when the callback returns */
     CS_TIMER,         /* id */
     CS_JOBS,          /* cs_post was called */
@@ -68,10 +72,10 @@ typedef enum {
 typedef struct {
     cs_event_kind kind;
     uint64_t id; /* of the call, or of the exchange or timer */
+    uint64_t dialog_id;
     cs_call *_Nullable call;
     uint64_t transaction_id;
     cs_transaction *_Nullable transaction;
-    cs_exchange *_Nullable exchange;
     int status;
     const char *_Nullable phrase;
     const char *_Nullable method;
@@ -88,7 +92,8 @@ typedef void cs_started_handler(
 typedef struct {
     const cs_endpoint *_Nullable listeners;
     size_t listener_count;
-    const char *_Nullable certificate_directory; /* agent.pem, cafile.pem */
+    const char *_Nullable certificate_directory; /* agent.pem (with its chain), cafile.pem (who vouches for peers) */
+    int verifies_peers; /* that we connect to over TLS: chain and name */
     const char *_Nullable product;
     const char *_Nullable allow;
     const char *_Nullable supported;  /* without "timer", which the library shall not know of */
@@ -99,6 +104,7 @@ typedef struct {
     unsigned maximum_message_size;
     unsigned maximum_pending;
     unsigned maximum_calls;
+    unsigned maximum_dialogs;
     unsigned maximum_connections;
     unsigned silent_connection_life; /* ms until the first request, and for each message to arrive */
     unsigned idle_connection_life;   /* ms */
@@ -159,10 +165,26 @@ void cs_update(cs_call *call, const cs_content *content);
 void cs_route(cs_call *call, const char *_Nullable uri);
 uint64_t cs_call_id(const cs_call *call);
 
+/* The call whose dialog has these, or 0. */
+uint64_t cs_find_call(cs_stack *stack, const char *call_id, const char *local_tag, const char *remote_tag);
+
 /* A request outside of calls; CS_ANSWER follows, with a status >= 200 last. */
 cs_exchange *_Nullable cs_send(
     cs_stack *stack, const char *method, const cs_destination *destination, const cs_content *content);
+/* Requests within a call's dialog or a dialog of its own, likewise. NULL: there is no such dialog (yet). */
+cs_exchange *_Nullable cs_send_in_call(cs_call *call, const char *method, const cs_content *content);
+cs_exchange *_Nullable cs_send_in_dialog(cs_dialog *dialog, const char *method, const cs_content *content);
 uint64_t cs_exchange_id(const cs_exchange *exchange);
+
+/* Answers a request that is within no call and no dialog with a 2xx that makes a dialog. NULL, and the transaction is
+ * left alone: it cannot. The dialog exists until it is closed. */
+cs_dialog *_Nullable cs_accept(cs_transaction *transaction, int status, const cs_content *content);
+/* Keeps what an exchange of cs_send has begun, for the requests that it leads to; call it before the answer. */
+cs_dialog *cs_exchange_keep(cs_exchange *exchange);
+uint64_t cs_dialog_id(const cs_dialog *dialog);
+/* See cs_route. */
+void cs_dialog_route(cs_dialog *dialog, const char *_Nullable uri);
+void cs_dialog_close(cs_dialog *dialog);
 
 cs_timer *_Nullable cs_timer_start(cs_stack *stack, uint64_t id, unsigned milliseconds);
 void cs_timer_cancel(cs_timer *timer);
