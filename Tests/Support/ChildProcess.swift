@@ -147,6 +147,17 @@ package final class ChildProcess: @unchecked Sendable {
         throw SupportError("no VmRSS of process \(identifier)")
     }
 
+    /// Processor time that it has used, in seconds.
+    package func processorSeconds() throws -> Double {
+        let stat = try String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)
+        // The name in parentheses may have blanks; utime and stime are the 14th and 15th fields.
+        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+        guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
+            throw SupportError("no times of process \(identifier)")
+        }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
     /// Open descriptors.
     package func descriptorCount() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/\(identifier)/fd").count

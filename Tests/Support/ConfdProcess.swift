@@ -10,6 +10,8 @@ package final class ConfdProcess: Sendable {
     package let tcp: SocketAddress
     package let tls: SocketAddress
     package let msrp: SocketAddress
+    /// TLS for trusted peers, where there is such a listener.
+    package let trustedTLS: SocketAddress?
 
     /// CONFD_BINARY, or `confd` beside the test bundle.
     package static var executable: String {
@@ -39,8 +41,10 @@ package final class ConfdProcess: Sendable {
         }.joined(separator: "\n")
     }
 
-    package init(_ options: Options = [:], host: String = "127.0.0.1") throws {
-        folder = try TemporaryFolder()
+    /// - Parameter folder: of a process that ended, to go on with its state; nil: a new one.
+    package init(_ options: Options = [:], host: String = "127.0.0.1", in folder: TemporaryFolder? = nil) throws {
+        let folder = try folder ?? TemporaryFolder()
+        self.folder = folder
         try FileManager.default.createDirectory(
             atPath: "\(folder.path)/state", withIntermediateDirectories: true)
         configurationFile = try folder.write(
@@ -50,8 +54,8 @@ package final class ConfdProcess: Sendable {
         readyLine = try process.line(startingWith: "confd ready:", within: 20)
         var found = [String: SocketAddress]()
         for word in readyLine.split(whereSeparator: { " ,=".contains($0) }) {
-            for transport in ["udp", "tcp", "tls"] where word.hasPrefix("\(transport):") {
-                found[transport] = found[transport] ?? Self.address(word.dropFirst(4))
+            for transport in ["udp", "tcp", "tls", "tls-trusted"] where word.hasPrefix("\(transport):") {
+                found[transport] = found[transport] ?? Self.address(word.dropFirst(transport.count + 1))
             }
         }
         for word in readyLine.split(separator: " ") where word.hasPrefix("msrp=") {
@@ -60,6 +64,7 @@ package final class ConfdProcess: Sendable {
         guard let udp = found["udp"], let tcp = found["tcp"], let tls = found["tls"], let msrp = found["msrp"] else {
             throw SupportError("ports are missing in `\(readyLine)`")
         }
+        trustedTLS = found["tls-trusted"]
         (self.udp, self.tcp, self.tls, self.msrp) = (udp, tcp, tls, msrp)
     }
 
@@ -89,6 +94,11 @@ package final class ConfdProcess: Sendable {
         case .tcp: tcp
         case .tls: tls
         }
+    }
+
+    /// `confd` with these arguments and this process's configuration.
+    package func run(_ arguments: String..., input: String? = nil) throws -> Tool.Result {
+        try Tool.run(Self.executable, arguments + ["--config-file", configurationFile], input: input)
     }
 
     package var log: String { process.standardError }

@@ -64,20 +64,24 @@ package final class RawCall: RawDialog, @unchecked Sendable {
         return try client.finalResponse(to: callID, sequence, "CANCEL")
     }
 
-    /// A request within the dialog; its final response. A re-INVITE's 200 is not acknowledged yet.
+    /// A request within the dialog; its final response. A re-INVITE's 200 is not acknowledged yet, its refusal is.
     @discardableResult
     package override func ask(
         _ method: String, extra: String = "", body: String? = nil, type: String = "application/sdp",
         within seconds: Double = 10
     ) throws -> SIPMessage {
         let response = try super.ask(method, extra: extra, body: body, type: type, within: seconds)
-        if method == "INVITE" { self.response = response }
+        guard method == "INVITE" else { return response }
+        self.response = response
+        if response.status >= 300 {
+            try client.send(text("ACK", sequence: sequence, branch: branch, extra: "", body: ""))
+        }
         return response
     }
 
     package func reinvite(_ offer: String) throws -> SIPMessage {
         let response = try ask("INVITE", body: offer)
-        try ack()
+        if response.status < 300 { try ack() }
         return response
     }
 

@@ -159,6 +159,11 @@ package final class RawMSRPClient: @unchecked Sendable {
         return try response(to: id)
     }
 
+    func requireBind() throws {
+        let bound = try bind()
+        guard bound.status == 200 else { throw SupportError("the bind was answered \(bound.word)") }
+    }
+
     /// Sends without waiting for the response; the transaction id.
     @discardableResult
     package func post(_ body: [UInt8], contentType: String = "message/cpim", extra: String = "") throws -> String {
@@ -172,55 +177,5 @@ package final class RawMSRPClient: @unchecked Sendable {
         Array(
             ("From: <\(from)>\r\nTo: <\(to)>\r\nDateTime: 2026-11-21T00:18:48.569999+00:00\r\n\(headers)\r\n"
                 + "MIME-Version: 1.0\nContent-Type: text/plain; charset=\"utf8\"\n\n\(text)").utf8)
-    }
-}
-
-/// A client that joined a room and bound its MSRP session.
-package final class Participant: @unchecked Sendable {
-    // Unchecked: one thread uses it at a time.
-    package let sip: RawSIPClient
-    package let call: RawCall
-    package let msrp: RawMSRPClient
-    package let room: String
-
-    package init(
-        _ user: String, in room: String, of confd: ConfdProcess, over transport: SIPTransportName = .udp,
-        tls: Bool = false, prepare: (inout Offer, RawSIPClient) -> Void = { _, _ in }
-    ) throws {
-        self.room = room
-        sip = try RawSIPClient(transport, to: confd, user: user)
-        var offer = Offer(tls: tls, host: confd.msrp.host)
-        // With a=chatroom there is no welcome text (RFC 7701 section 11).
-        offer.chatroom = ""
-        prepare(&offer, sip)
-        call = try sip.invite(room, offer: offer.text)
-        guard call.status == 200 else { throw SupportError("INVITE was answered `\(call.response.startLine)`") }
-        try call.ack()
-        msrp = try RawMSRPClient(remotePath: call.path, localPath: offer.path)
-        let bound = try msrp.bind()
-        guard bound.status == 200 else { throw SupportError("the bind was answered \(bound.word)") }
-    }
-
-    /// Says something to the room without waiting; the transaction id.
-    @discardableResult
-    package func post(_ text: String, extra: String = "") throws -> String {
-        try msrp.post(RawMSRPClient.cpim(from: sip.addressOfRecord, to: room, text), extra: extra)
-    }
-
-    /// Says something to the room; the response's status.
-    @discardableResult
-    package func say(_ text: String, extra: String = "") throws -> Int {
-        try msrp.response(to: try post(text, extra: extra)).status
-    }
-
-    /// The text of the next message.
-    package func hears(within seconds: Double = 10) throws -> String {
-        try msrp.nextMessage(within: seconds).cpimText
-    }
-
-    /// Says BYE and closes.
-    package func leave() throws {
-        try call.bye()
-        msrp.stream.close()
     }
 }

@@ -28,8 +28,12 @@ package final class RawSIPClient: @unchecked Sendable {
     private var counter = 0
     private let nonce: String
 
+    /// - Parameters:
+    ///   - local: the address to come from; nil: the system's choice.
+    ///   - identity: PEM, certificate and key, shown where TLS asks for it.
     package init(
-        _ transport: SIPTransportName, to server: SocketAddress, user: String, domain: String = "127.0.0.1"
+        _ transport: SIPTransportName, to server: SocketAddress, user: String, domain: String = "127.0.0.1",
+        from local: String? = nil, identity: (certificate: [UInt8], key: [UInt8])? = nil
     ) throws {
         self.transport = transport
         self.server = server
@@ -38,33 +42,42 @@ package final class RawSIPClient: @unchecked Sendable {
         nonce = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         switch transport {
         case .udp:
-            let socket = try DatagramSocket(to: server)
+            let socket = try DatagramSocket(to: server, from: local)
             wire = SIPWire(.datagrams(socket))
             localPort = socket.localPort
         case .tcp:
-            let stream = try ByteStream(to: server)
+            let stream = try ByteStream(to: server, from: local)
             wire = SIPWire(.stream(stream))
             localPort = stream.localPort
         case .tls:
-            let stream = try TLSByteStream(to: server)
+            let stream = try TLSByteStream(to: server, from: local, identity: identity)
             wire = SIPWire(.stream(stream))
             localPort = stream.localPort
         }
-        contactHost = server.uriHost
+        contactHost = local ?? server.uriHost
     }
 
     package convenience init(
         _ transport: SIPTransportName, to confd: ConfdProcess, user: String, domain: String? = nil,
-        password: String? = nil
+        password: String? = nil, from local: String? = nil
     ) throws {
-        try self.init(transport, to: confd.address(transport), user: user, domain: domain ?? confd.udp.uriHost)
+        try self.init(
+            transport, to: confd.address(transport), user: user, domain: domain ?? confd.udp.uriHost, from: local)
         credentials = password.map { SIPCredentials(username: user, password: $0) }
     }
 
     /// Takes TCP connections on the port that Contact shows, as an agent does whose datagrams may become too large
     /// (RFC 3261 section 18.1.1).
     package func listen() throws {
-        listener = try StreamListener(host: server.host, port: localPort)
+        listener = try StreamListener(host: contactHost, port: localPort)
+    }
+
+    /// What poll(2) waits for.
+    var descriptor: Int32 { wire.descriptor }
+
+    /// Where others reach this client without asking confd.
+    package var uri: String {
+        SIPMessage.uri(of: contact)
     }
 
     /// How many connections confd has opened to this client.

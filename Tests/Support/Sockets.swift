@@ -56,6 +56,14 @@ private func systemError(_ what: String) -> SupportError {
     SupportError("\(what): \(String(cString: strerror(errno)))")
 }
 
+/// Gives a socket this address and a free port.
+private func bindSocket(_ descriptor: Int32, _ host: String?) throws {
+    guard let host else { return }
+    guard try SocketAddress(host: host, port: 0).withSockaddr({ bind(descriptor, $0, $1) }) == 0 else {
+        throw systemError("binding to \(host)")
+    }
+}
+
 /// Waits until one of the descriptors can be read; false when the deadline passed.
 func waitUntilReadable(_ descriptors: [Int32], _ deadline: Deadline) -> Bool {
     while true {
@@ -84,13 +92,15 @@ package class ByteStream: @unchecked Sendable {
     package private(set) var localPort: UInt16
     private var open = true
 
-    package init(to remote: SocketAddress, within seconds: Double = 10) throws {
+    /// - Parameter local: the address to come from; nil: the system's choice.
+    package init(to remote: SocketAddress, from local: String? = nil, within seconds: Double = 10) throws {
         signal(SIGPIPE, SIG_IGN)
         self.remote = remote
         let descriptor = socket(remote.family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw systemError("no socket") }
         self.descriptor = descriptor
         localPort = 0
+        try bindSocket(descriptor, local)
         let result = try remote.withSockaddr { connect(descriptor, $0, $1) }
         if result < 0, errno != EINPROGRESS {
             let error = systemError("connecting to \(remote)")
@@ -213,13 +223,15 @@ package final class DatagramSocket: @unchecked Sendable {
     let descriptor: Int32
     package private(set) var localPort: UInt16
 
-    package init(to remote: SocketAddress) throws {
+    /// - Parameter local: the address to come from; nil: the system's choice.
+    package init(to remote: SocketAddress, from local: String? = nil) throws {
         let descriptor = socket(remote.family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw systemError("no socket") }
         self.descriptor = descriptor
         localPort = 0
         var size: Int32 = 4 << 20
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        try bindSocket(descriptor, local)
         guard try remote.withSockaddr({ connect(descriptor, $0, $1) }) == 0 else {
             throw systemError("connecting UDP to \(remote)")
         }

@@ -9,9 +9,10 @@ package final class TLSByteStream: ByteStream, @unchecked Sendable {
 
     /// `identity` is PEM: certificate and key.
     package init(
-        to remote: SocketAddress, identity: (certificate: [UInt8], key: [UInt8])? = nil, within seconds: Double = 10
+        to remote: SocketAddress, from local: String? = nil, identity: (certificate: [UInt8], key: [UInt8])? = nil,
+        within seconds: Double = 10
     ) throws {
-        try super.init(to: remote, within: seconds)
+        try super.init(to: remote, from: local, within: seconds)
         guard gnutls_certificate_allocate_credentials(&credentials) >= 0,
             gnutls_init(&session, UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK)) >= 0
         else { throw SupportError("GnuTLS cannot start") }
