@@ -125,7 +125,7 @@ extension Focus {
         guard let subscription = notifying.subscriptions[id] else { return }
         notifying.counters.notifies += 1
         let exchange = signalling.send(
-            "NOTIFY", within: subscription.dialog, contact: subscription.contact,
+            "NOTIFY", within: subscription.dialog, contact: nil,
             headers: [
                 HeaderField("Event", subscription.event.description),
                 HeaderField("Subscription-State", notice.state.description),
@@ -212,7 +212,7 @@ extension Focus {
     /// Forgets a subscription, and the dialog that was made for it.
     private func drop(_ id: Subscription.ID) {
         guard let (subscription, isLastOfDialog) = notifying.subscriptions.remove(id) else { return }
-        if isLastOfDialog, case .dialog(let dialog) = subscription.dialog { signalling.close(dialog) }
+        if isLastOfDialog, case .dialog(let dialog) = subscription.dialog { closeIfUnused(dialog) }
         if !notifying.subscriptions.hasSubscriptions(subscription.room) {
             notifying.tellings[subscription.room] = nil
             roster.forgetDeparted(subscription.room)

@@ -11,12 +11,7 @@ extension Focus {
     func published(_ transaction: Transaction, _ request: Request) {
         do throws(Rejection) {
             if isShuttingDown { throw .shuttingDown }
-            let room: RoomAddress
-            switch resolver.resolve(request.requestURI, local: request.local.host) {
-            case .room(let address): room = address
-            case .server, .notFound: throw .notFound
-            case .unsupportedScheme: throw .unsupportedScheme
-            }
+            let room = try room(named: request)
             admit(transaction, request) { caller in
                 do throws(Rejection) {
                     try self.publish(transaction, request, to: room, by: caller)

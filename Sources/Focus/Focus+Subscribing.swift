@@ -7,6 +7,7 @@ import SIP
 extension Focus {
     /// - Parameter dialog: what it came within; nil: it asks for a dialog of its own.
     func subscribed(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
+        if request.event?.package == "refer" { return reportSubscribed(transaction, request, within: dialog) }
         do throws(Rejection) {
             let (room, known) = try place(of: request, within: dialog)
             admit(transaction, request, within: known) { caller in
@@ -27,17 +28,26 @@ extension Focus {
             guard let participant = dialogs[call] else { throw .gone }
             return (participant.room, participant.caller)
         case .dialog:
-            guard let id = dialog.flatMap({ notifying.subscriptions.subscriptions(within: $0).first }),
+            if let id = dialog.flatMap({ notifying.subscriptions.subscriptions(within: $0).first }),
                 let subscription = notifying.subscriptions[id]
-            else { throw .gone }
-            return (subscription.room, subscription.caller)
+            {
+                return (subscription.room, subscription.caller)
+            }
+            // A REFER may have made the dialog.
+            guard let caller = dialog.flatMap({ referring.caller(of: $0) }) else { throw .gone }
+            return (try room(named: request), caller)
         case nil:
             if request.to?.tag != nil { throw .gone }
-            switch resolver.resolve(request.requestURI, local: request.local.host) {
-            case .room(let room): return (room, nil)
-            case .server, .notFound: throw .notFound
-            case .unsupportedScheme: throw .unsupportedScheme
-            }
+            return (try room(named: request), nil)
+        }
+    }
+
+    /// The room that the Request-URI names, whether or not it exists.
+    func room(named request: Request) throws(Rejection) -> RoomAddress {
+        switch resolver.resolve(request.requestURI, local: request.local.host) {
+        case .room(let room): return room
+        case .server, .notFound: throw .notFound
+        case .unsupportedScheme: throw .unsupportedScheme
         }
     }
 
@@ -49,18 +59,17 @@ extension Focus {
             if isShuttingDown { throw .shuttingDown }
             let wish = try SubscribeRequest(request, configuration.notifying)
             if let dialog {
+                // Who asks may have had to be looked up.
+                if case .call(let call) = dialog, dialogs[call] == nil { throw .gone }
                 if let id = notifying.subscriptions.subscription(wish.event, within: dialog) {
                     return try refresh(id, wish, transaction, request)
                 }
-                // What has ended can't be refreshed; beside a call's dialog it would be a new one.
-                if case .dialog = dialog, notifying.subscriptions.subscriptions(within: dialog).isEmpty { throw .gone }
             } else if request.contacts.first?.uri.isSIP != true {
                 throw .malformed("no usable Contact")
             }
             guard self.room(at: room) != nil else { throw .notFound }
-            if wish.expiry > 0,
-                let limit = notifying.subscriptions.limit(
-                    room: room, dialog: dialog, source: Self.source(request), configuration.notifying)
+            if let limit = notifying.subscriptions.limit(
+                room: room, dialog: dialog, source: Self.source(request), configuration.notifying)
             {
                 throw .limit(limit)
             }
@@ -96,7 +105,6 @@ extension Focus {
         if notifying.tellings[room] == nil { notifying.tellings[room] = RoomTelling() }
         let id = notifying.subscriptions.add(
             room: room, dialog: place, event: wish.event, caller: caller, grant: grant, source: Self.source(request),
-            contact: contact,
             machine: SubscriptionMachine(
                 view: view, deadline: now + .seconds(wish.expiry),
                 isWholeOnly: configuration.notifying.isFullStateOnly))
@@ -120,7 +128,6 @@ extension Focus {
             }
         }
         let contact = contacts.value(for: subscription.room, request: request)
-        notifying.subscriptions.setContact(id, contact)
         signalling.respond(
             to: transaction, status: 200, phrase: nil, contact: contact,
             headers: [HeaderField("Expires", "\(wish.expiry)")], body: nil)

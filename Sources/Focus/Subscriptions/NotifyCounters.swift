@@ -1,5 +1,5 @@
 /// What the event package did since the start; for `confd status`, logs and tests.
-package struct NotifyCounters: Sendable, Equatable {
+package struct NotifyCounters: Sendable, Equatable, Codable {
     /// Subscriptions there are now.
     package var subscriptions = 0
     package var subscriptionsMade: UInt64 = 0

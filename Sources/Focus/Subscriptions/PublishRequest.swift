@@ -11,6 +11,12 @@ struct PublishRequest: Sendable, Equatable {
     /// Nil: a refresh or a removal.
     let words: RoomWords?
 
+    init(tag: String?, expiry: Int, words: RoomWords?) {
+        self.tag = tag
+        self.expiry = expiry
+        self.words = words
+    }
+
     init(_ request: Request, _ configuration: NotifyConfiguration) throws(Rejection) {
         try SubscribeRequest.checkRequirements(request)
         let tags = request.headers.items("SIP-If-Match")

@@ -14,8 +14,6 @@ struct Subscription: Sendable {
     var grant: Grant
     /// The address the SUBSCRIBE came from, for the limit.
     let source: String
-    /// The Contact of our NOTIFYs.
-    var contact: String
     var machine: SubscriptionMachine
     /// The NOTIFY that was sent last.
     var exchange: Exchange?
@@ -68,12 +66,12 @@ struct SubscriptionBook {
 
     mutating func add(
         room: RoomAddress, dialog: DialogReference, event: EventName, caller: Caller, grant: Subscription.Grant,
-        source: String, contact: String, machine: SubscriptionMachine
+        source: String, machine: SubscriptionMachine
     ) -> Subscription.ID {
         lastID &+= 1
         subscriptions[lastID] = Subscription(
             id: lastID, room: room, dialog: dialog, event: event, caller: caller, grant: grant, source: source,
-            contact: contact, machine: machine)
+            machine: machine)
         byRoom[room, default: []].insert(lastID)
         byDialog[dialog, default: []].append(lastID)
         bySource[source, default: 0] += 1
@@ -88,7 +86,6 @@ struct SubscriptionBook {
         return result
     }
 
-    mutating func setContact(_ id: Subscription.ID, _ contact: String) { subscriptions[id]?.contact = contact }
     mutating func setGrant(_ id: Subscription.ID, _ grant: Subscription.Grant) { subscriptions[id]?.grant = grant }
 
     // MARK: NOTIFYs on their way
