@@ -154,6 +154,13 @@ extension Focus {
         try await change(address) { $0.subject = subject?.isEmpty == true ? nil : subject }
     }
 
+    /// Changes what a room says of itself: title, subject, text, keywords.
+    package func describeRoom(
+        _ address: RoomAddress, _ body: @Sendable (inout RoomCondition) -> Void
+    ) async throws(RoomCommandError) {
+        try await change(address, body)
+    }
+
     /// The room's policy document in the store is another one: subscriptions are judged again.
     package func policyChanged(_ address: RoomAddress) async {
         guard rooms[address] != nil, let store = keeper?.store else { return }
