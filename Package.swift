@@ -82,8 +82,7 @@ var targets: [Target] = [
         name: "ConfdTests",
         dependencies: [
             "confd", "Client", "Focus", "MediaMixer", "MSRPTransport", "SIP", "Store", "DigestAuth", "MSRP",
-            "NIOGnuTLS",
-            "Support", nioCore, logging,
+            "NIOGnuTLS", "Payloads", "Support", nioCore, logging,
         ]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),
 ]

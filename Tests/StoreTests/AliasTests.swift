@@ -55,7 +55,8 @@ struct AliasTests {
 
     @Test("what can't be an alias is said, and changes nothing")
     func refusals() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         try await database.add(Self.alice, password: "x")
         try await database.add(Self.bob, password: "x")
         let cases: [(alias: AccountName, account: AccountName, says: String)] = [
@@ -75,7 +76,8 @@ struct AliasTests {
 
     @Test("an account has at most as many aliases as are read")
     func bound() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         try await database.add(Self.alice, password: "x")
         for number in 0..<AccountDatabase.mostAliases {
             try await database.addAlias(AccountName.of("a\(number)@example.com"), of: Self.alice)
@@ -85,19 +87,19 @@ struct AliasTests {
 
     @Test("the table dbaliases of a SIP server is read, too; without one there are none")
     func foreign() async throws {
-        let without = try await ForeignFile(ForeignFile.schema).open()
-        #expect(await without.aliases(username: "alice", realm: "example.com") == [])
-        let with = try await ForeignFile(
+        let plain = try ForeignFile(ForeignFile.schema)
+        #expect(try await plain.open().aliases(username: "alice", realm: "example.com") == [])
+        let file = try ForeignFile(
             ForeignFile.schema,
             """
             CREATE TABLE dbaliases (id INTEGER PRIMARY KEY, alias_username VARCHAR(64), alias_domain VARCHAR(64),
             username VARCHAR(64), domain VARCHAR(64))
             """, "INSERT INTO dbaliases VALUES (1, 'Sales', 'Shop.example', 'alice', 'Example.com')",
-            "INSERT INTO dbaliases VALUES (2, NULL, 'shop.example', 'alice', 'example.com')"
-        ).open()
-        #expect(await with.aliases(username: "alice", realm: "example.com") == ["Sales@shop.example"])
-        #expect(await with.aliases(username: "bob", realm: "example.com") == [])
-        let other = try await ForeignFile(ForeignFile.schema, "CREATE TABLE dbaliases (username TEXT)").open()
-        #expect(await other.aliases(username: "alice", realm: "example.com") == [])
+            "INSERT INTO dbaliases VALUES (2, NULL, 'shop.example', 'alice', 'example.com')")
+        let store = try await file.open()
+        #expect(await store.aliases(username: "alice", realm: "example.com") == ["Sales@shop.example"])
+        #expect(await store.aliases(username: "bob", realm: "example.com") == [])
+        let other = try ForeignFile(ForeignFile.schema, "CREATE TABLE dbaliases (username TEXT)")
+        #expect(try await other.open().aliases(username: "alice", realm: "example.com") == [])
     }
 }

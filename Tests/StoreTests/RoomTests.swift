@@ -71,7 +71,8 @@ struct RoomTests {
 
     @Test("saving replaces; a room of the configuration file has a condition only, also one that is as new")
     func replacing() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         try await database.save(Self.full)
         var room = Self.full
         room.configuration?.title = "other"
@@ -97,7 +98,8 @@ struct RoomTests {
 
     @Test("names of rooms differ by case, domains don't")
     func names() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         for user in ["lobby", "Lobby", "LOBBY"] {
             let address = RoomAddress(user: user, domain: "Example.COM")
             try await database.save(StoredRoom(address: address, configuration: RoomConfiguration(address: address)))
@@ -128,7 +130,8 @@ struct RoomTests {
 
     @Test("a change that throws changes nothing; one that leaves nothing forgets the room and its policy")
     func updating() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         let existed = try await database.update(Self.lobby) { room in
             defer { room = Self.full }
             return room != nil
@@ -149,7 +152,8 @@ struct RoomTests {
 
     @Test("what an older version wrote takes the defaults; what is not understood is said, not skipped")
     func lenient() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         try await database.queue.write {
             try $0.execute(
                 sql: """
@@ -171,7 +175,8 @@ struct RoomTests {
 
     @Test("a policy document is kept by OpenSIPS' columns and leaves with its room")
     func policies() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         #expect(try await database.policy(of: Self.lobby) == nil)
         let first = PolicyDocument(content: Array("<ruleset/>".utf8), etag: "1")
         try await database.setPolicy(first, of: Self.lobby)
@@ -203,7 +208,8 @@ struct RoomTests {
 
     @Test("documents of rooms that died with a process are removed, and no others")
     func leftovers() async throws {
-        let database = try await EmbeddedDatabase.open(stateDirectory: try TemporaryFolder().path)
+        let folder = try TemporaryFolder()
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
         try await database.save(Self.full)
         let document = PolicyDocument(content: [1], etag: "e")
         let fromFile = RoomAddress(user: "file", domain: "example.com")

@@ -60,11 +60,14 @@ struct AccountDesk {
     }
 
     private var obstacle: String? {
-        guard let relay = settings.relay else {
-            return "the configuration has no [Relay] section, so the server asks for no accounts"
-        }
-        if relay.backend == .memory {
-            return "[Relay] backend = memory: the server lets in the accounts of [Memory], not these"
+        switch settings.accountsBackend {
+        case nil:
+            return "nobody is asked for an account: the configuration has no [Relay] section, and [SIP] auth is "
+                + "\(settings.sip.auth.rawValue)"
+        case .memory where settings.relay == nil:
+            return "the configuration has accounts in [Memory]: the server lets in those, not these"
+        case .memory: return "[Relay] backend = memory: the server lets in the accounts of [Memory], not these"
+        case .database: break
         }
         guard let uri = settings.database.uri else { return nil }
         if let given = try? DatabaseURI(uri), given == .sqlite(path: path) { return nil }

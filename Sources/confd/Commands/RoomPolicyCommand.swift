@@ -52,7 +52,9 @@ struct RoomPolicyCommand: AsyncParsableCommand {
             let room = try room.address()
             let document = try await desk.perform(.policy(room, order)).policy ?? ""
             guard order == .show || output.json || xml else { return }
-            if xml, !output.json { return StandardOutput.write(document) }
+            if xml, !output.json {
+                return StandardOutput.write(document.isEmpty || document.hasSuffix("\n") ? document : document + "\n")
+            }
             let rules = document.isEmpty ? nil : try RoomPolicyOrder.read(Array(document.utf8))
             desk.print(
                 text: RoomText.policy(rules), json: RoomJSON.policy(room, rules, document: xml ? document : nil))

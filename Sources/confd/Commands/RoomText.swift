@@ -67,7 +67,8 @@ enum RoomText {
             if !parts.when.isEmpty { who += "; \(parts.when.joined(separator: ", "))" }
             return [rule.handling?.rawValue ?? "-", who]
         }
-        return lines(table([["then", "who"]] + rows + [["block", "all others"]]))
+        let isForAll = rules.rules.contains { $0.conditions.isEmpty }
+        return lines(table([["then", "who"]] + rows + (isForAll ? [] : [["block", "all others"]])))
     }
 
     // MARK: Parts

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -42,9 +40,8 @@ enum StatusQuestion {
     }
 
     private static func send(_ request: ControlMessage.Request, _ descriptor: Int32) throws(Failure) {
-        guard let encoded = try? JSONEncoder().encode(request) else { throw .other("the question can't be written") }
-        var rest = Array(encoded)[...]
-        rest.append(UInt8(ascii: "\n"))
+        guard let line = try? request.line() else { throw .other("the question can't be written") }
+        var rest = line[...]
         guard rest.count <= ControlMessage.longestRequest else { throw .other("that is too long for the server") }
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

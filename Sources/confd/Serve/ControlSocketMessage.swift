@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+
 /// What the commands and the running server say to each other through the control socket, a line of JSON each.
 enum ControlMessage {
     /// The longest request: a policy document in base64, and what is around it.
@@ -14,6 +16,14 @@ enum ControlMessage {
         static let status = Request(command: "status")
 
         static func room(_ order: RoomOrder) -> Request { Request(command: "room", room: order) }
+
+        /// As it goes to the server.
+        func line() throws -> [UInt8] {
+            let encoder = JSONEncoder()
+            // Base64 has many of them.
+            encoder.outputFormatting = .withoutEscapingSlashes
+            return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+        }
     }
 
     struct Answer: Codable, Sendable, Equatable {
