@@ -47,7 +47,8 @@ package enum DialogHeader: Sendable, Hashable {
             self = .absent
             return
         }
-        guard values.count == 1, let name = DialogName(value) else {
+        guard values.count == 1, Quoting.split(Substring(value), at: ",").count == 1, let name = DialogName(value)
+        else {
             self = .malformed
             return
         }
