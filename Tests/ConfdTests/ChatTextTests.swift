@@ -82,6 +82,10 @@ struct ChatTextTests {
             ("hello", ChatInput.say("hello")), ("", .nothing), ("\r", .nothing), ("hello\r", .say("hello")),
             ("/nick  Bob B ", .nick("Bob B")), ("/nick", .nick("")), ("/who", .who), ("/quit", .quit), ("/q", .quit),
             ("/help", .help), ("//path", .say("/path")), ("/msg bob hi  there", .privately(to: "bob", "hi  there")),
+            ("/subject  a  b ", .subject("a  b")), ("/subject", .subject("")),
+            ("/invite sip:bob@h", .invite("sip:bob@h")),
+            ("/kick bob", .kick("bob")), ("/kick", .wrong("write /kick WHO, such as /kick sip:bob@example.com")),
+            ("/invite a b", .wrong("write /invite WHO, such as /invite sip:bob@example.com")),
             ("/msg bob", .wrong("write /msg WHO text, such as /msg sip:bob@example.com hello")),
             ("/x", .wrong("there is no /x; /help lists what there is, // says a text that starts with /")),
         ])

@@ -1,4 +1,3 @@
-import DigestAuth
 import MSRP
 import MSRPTransport
 import NIOCore
@@ -9,12 +8,21 @@ import SIP
 extension ChatClient {
     func callRoom(retrying: Call?, authorization: HeaderField?) async {
         let offer = negotiation.makeOffer(localPath: localPath)
-        let from = NameAddr(displayName: options.nickname, uri: options.identity).description
+        var body = MessageBody(contentType: "application/sdp", content: offer)
+        var headers = authorization.map { [$0] } ?? []
+        if let list = options.invitees {
+            let invitation = InvitationList.body(
+                offer: offer, list: list, boundary: "confd-\(String(UInt64.random(in: .min ... .max), radix: 16))")
+            body = invitation.0
+            headers += invitation.1
+        }
         dialog = await stack?.invite(
-            options.peer.target, from: from, to: "<\(options.room)>", route: options.peer.route,
-            headers: authorization.map { [$0] } ?? [],
-            body: MessageBody(contentType: "application/sdp", content: offer), retrying: retrying)
+            options.peer.target, from: from, to: "<\(options.room)>", route: options.peer.route, headers: headers,
+            body: body, retrying: retrying)
     }
+
+    /// Our From, without a tag.
+    var from: String { NameAddr(displayName: options.nickname, uri: options.identity).description }
 
     func handle(_ event: SIPEvent) async {
         switch event {
@@ -30,8 +38,13 @@ extension ChatClient {
             if call == dialog { await renegotiate(transaction, request) }
         case .invite(_, let transaction, _):
             await stack?.respond(to: transaction, status: 486)
-        case .inDialogRequest(_, let transaction, let request), .request(let transaction, let request):
+        case .inDialogRequest(_, let transaction, let request):
+            await take(transaction, request)
+        case .request(let transaction, let request), .notify(_, let transaction, let request),
+            .dialogRequest(_, let transaction, let request):
             await stack?.respond(to: transaction, status: request.method == "OPTIONS" ? 200 : 405)
+        case .answer(let exchange, let response):
+            await answered(exchange, response)
         default:
             break
         }
@@ -55,7 +68,11 @@ extension ChatClient {
         phase = .connecting
         showsParticipants =
             response.headers.contains("Allow-Events", token: "conference") && response.allow.contains("SUBSCRIBE")
-        if !response.contacts.contains(where: { $0.parameter("isfocus") != nil }) {
+        if let contact = response.contacts.first { focus = contact.uri }
+        if let contact = response.contacts.first(where: { $0.parameter("isfocus") != nil }) {
+            // A conference factory gives a room of its own (RFC 4579 section 5.4).
+            if let user = contact.uri.user { room.user = user }
+        } else {
             notice("\(options.room) is not a conference focus; going on all the same")
         }
         do {
@@ -81,19 +98,11 @@ extension ChatClient {
 
     /// Calls again with what the challenge asks for (RFC 3261 section 22).
     private func authenticate(_ response: Response, _ call: Call) async -> Bool {
-        let isProxy = response.status == 407
-        guard let password = options.password, let user = options.identity.user,
-            let challenge = DigestChallenge.best(of: isProxy ? response.proxyChallenges : response.challenges),
-            !hasTriedPassword || challenge.isStale
-        else { return false }
+        let header = credentials?.answer(
+            response, method: "INVITE", uri: options.peer.target.description, isRetry: hasTriedPassword)
+        guard let header else { return false }
         hasTriedPassword = true
-        let credentials = DigestCredentials(
-            answering: challenge, username: user, password: password, method: "INVITE",
-            uri: options.peer.target.description,
-            count: .init(cnonce: String(UInt64.random(in: .min ... .max), radix: 16)))
-        await callRoom(
-            retrying: call,
-            authorization: HeaderField(isProxy ? "Proxy-Authorization" : "Authorization", credentials.headerValue))
+        await callRoom(retrying: call, authorization: header)
         return true
     }
 

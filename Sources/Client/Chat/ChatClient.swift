@@ -5,7 +5,7 @@ import MSRPTransport
 import NIOCore
 import NIOGnuTLS
 import Payloads
-package import SIP
+import SIP
 
 /// One participant of a chat room: calls the room, sends the lines of its input, shows what comes.
 ///
@@ -21,6 +21,9 @@ package actor ChatClient {
         case waitOver
         case reportsOverdue
         case farewellOverdue
+        /// The subscription's timer of this number ran out.
+        case subscriptionDue(Int)
+        case rosterOverdue
         case interrupted
     }
 
@@ -47,12 +50,12 @@ package actor ChatClient {
     private static let shortFarewell: Duration = .seconds(1)
 
     let options: ChatOptions
-    private let printer: ChatPrinter
+    let printer: ChatPrinter
     private let nextLine: @Sendable () async -> String?
-    private let output: @Sendable (String) -> Void
-    private let notices: @Sendable (String) -> Void
+    let output: @Sendable (String) -> Void
+    let notices: @Sendable (String) -> Void
     private let clock: @Sendable () -> (display: String, dateTime: String)
-    private let logger: Logger
+    let logger: Logger
     private let happenings: AsyncStream<Happening>
     private let happened: AsyncStream<Happening>.Continuation
 
@@ -65,7 +68,23 @@ package actor ChatClient {
     var dialog: Call?
     var localPath = ""
     var hasTriedPassword = false
+    var credentials: ChatCredentials?
+    /// The room as messages name it: another one than was called when that was a conference factory.
+    var room: SIPURI
+    /// Where the server wants requests within the call, and beside it: its Contact.
+    var focus: SIPURI
+
     var showsParticipants = false
+    var subscription = ChatSubscription()
+    var roster = ChatRoster()
+    var errands: [Exchange: Errand] = [:]
+    /// The entity tag of what we published (RFC 3903 section 4.1).
+    var publication: String?
+    /// REFERs whose outcome is still to come, by their CSeq, which is their subscription's id (RFC 3515 section 2.4.6).
+    var referrals: [String: Referral] = [:]
+    var earlyNotices: [String: [(fragment: String, isLast: Bool)]] = [:]
+    /// `/who` was asked before the server had told.
+    var awaitsRoster = false
 
     private var inputEnded = false
     private var isReading = false
@@ -92,6 +111,9 @@ package actor ChatClient {
         clock: @escaping @Sendable () -> (display: String, dateTime: String), logger: Logger
     ) {
         self.options = options
+        room = options.room
+        focus = options.peer.target
+        credentials = ChatCredentials(username: options.identity.user, password: options.password)
         self.printer = printer
         self.nextLine = nextLine
         self.output = output
@@ -202,7 +224,9 @@ package actor ChatClient {
 
     private func handle(_ happening: Happening) async {
         switch happening {
-        case .sip(let event): await handle(event)
+        case .sip(let event):
+            await handle(event)
+            await goOn()
         case .session(let event): await handle(event)
         case .line(let line):
             isReading = false
@@ -221,6 +245,11 @@ package actor ChatClient {
             await goOn()
         case .farewellOverdue:
             phase = .over
+        case .subscriptionDue(let number):
+            await subscriptionDue(number)
+        case .rosterOverdue:
+            rosterOverdue()
+            await goOn()
         case .interrupted:
             if phase == .chatting || phase == .connecting { await hangUp() } else { phase = .over }
         }
@@ -236,7 +265,7 @@ package actor ChatClient {
             Task { happened.yield(.line(await nextLine())) }
             return
         }
-        guard outstanding.isEmpty else { return }
+        guard outstanding.isEmpty, !awaitsErrands else { return }
         // A BYE now could be at the room before them.
         guard unreported.isEmpty else {
             if !awaitsReports { after(Self.reportTime, .reportsOverdue) }
@@ -276,7 +305,8 @@ package actor ChatClient {
         case .bound:
             guard phase == .connecting else { return }
             phase = .chatting
-            notice("joined \(options.room)")
+            notice("joined \(room)")
+            if showsParticipants { await subscribe() }
             if let nickname = options.nickname { await obey(.nick(nickname)) }
         case .received(let contentType, let body):
             show(contentType, body)
@@ -315,7 +345,7 @@ package actor ChatClient {
             return notice("a message that is no message/cpim was skipped")
         }
         guard !message.isSilent else { return }
-        let isFromRoom = message.from.flatMap { SIPURI($0) }.map { $0.isSamePerson(as: options.room) } ?? false
+        let isFromRoom = message.from.flatMap { SIPURI($0) }.map { $0.isSamePerson(as: room) } ?? false
         if !isFromRoom { received += 1 }
         output(printer.line(for: message, clock: clock().display))
     }
@@ -327,21 +357,26 @@ package actor ChatClient {
         case .nothing:
             break
         case .say(let text):
-            await send(text, to: options.room)
+            await send(text, to: room)
         case .privately(let to, let text):
             guard media?.chatroom?.privateMessages == true else {
                 return notice("this room can't carry private messages yet")
             }
-            guard let receiver = address(of: to) else { return notice("'\(to)' is not an address") }
+            guard let receiver = ChatAddress.uri(of: to, domain: options.identity.host) else {
+                return notice("'\(to)' is not an address")
+            }
             await send(text, to: receiver)
         case .nick(let name):
             guard media?.chatroom?.nicknames == true else { return notice("this room can't set nicknames yet") }
             if let session { try? await session.onLoop { $0.requestNickname(name) } }
         case .who:
-            notice(
-                showsParticipants
-                    ? "this client can't show the room's participants yet"
-                    : "this server can't tell who is in the room yet")
+            showParticipants()
+        case .subject(let text):
+            await setSubject(text)
+        case .invite(let who):
+            await refer(who, method: nil)
+        case .kick(let who):
+            await refer(who, method: "BYE")
         case .quit:
             inputEnded = true
             waitIsOver = true
@@ -350,12 +385,6 @@ package actor ChatClient {
         case .wrong(let text):
             notices(text)
         }
-    }
-
-    private func address(of who: String) -> SIPURI? {
-        if who.contains(":") { return SIPURI(who) }
-        let parts = who.split(separator: "@", maxSplits: 1)
-        return parts.count == 2 ? SIPURI("sip:\(who)") : SIPURI(user: who, host: options.identity.host)
     }
 
     private func send(_ text: String, to receiver: SIPURI) async {

@@ -5,6 +5,9 @@ package enum ChatInput: Equatable, Sendable {
     case nick(String)
     case privately(to: String, String)
     case who
+    case subject(String)
+    case invite(String)
+    case kick(String)
     case quit
     case help
     case nothing
@@ -30,8 +33,17 @@ package enum ChatInput: Equatable, Sendable {
         let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         let rest = words.dropFirst().first.map(String.init) ?? ""
         switch words.first {
-        case "/nick": self = .nick(rest.trimmed)
+        case "/nick": self = .nick(rest.trimmedBlanks)
         case "/who": self = .who
+        case "/subject": self = .subject(rest.trimmedBlanks)
+        case "/invite", "/kick":
+            let who = rest.trimmedBlanks
+            let command = words.first.map(String.init) ?? ""
+            guard !who.isEmpty, !who.contains(" ") else {
+                self = .wrong("write \(command) WHO, such as \(command) sip:bob@example.com")
+                return
+            }
+            self = command == "/kick" ? .kick(who) : .invite(who)
         case "/quit", "/q", "/exit": self = .quit
         case "/help", "/?": self = .help
         case "/msg":
@@ -50,16 +62,10 @@ package enum ChatInput: Equatable, Sendable {
         /nick NAME      be shown as NAME (without a name: no longer)
         /msg WHO text   say it to one participant only (a SIP address, or its user part)
         /who            who is in the room
+        /subject TEXT   what the room is about (without a text: nothing)
+        /invite WHO     have the server ask somebody in
+        /kick WHO       have the server send somebody out
         /quit           leave (the end of the input does so too)
         //text          say a text that starts with /
         """
-}
-
-extension String {
-    fileprivate var trimmed: String {
-        var text = Substring(self)
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return String(text)
-    }
 }

@@ -1,3 +1,4 @@
+package import Payloads
 package import SIP
 
 /// What a chat is started with.
@@ -23,6 +24,8 @@ package struct ChatOptions: Sendable {
     package var wait: Duration?
     /// How long the call may take to be answered.
     package var timeout: Duration = .seconds(32)
+    /// Who is to be invited along with the call (RFC 5366).
+    package var invitees: ResourceList?
     /// Cuts messages that are longer than this into chunks of this size, octets.
     package var chunkSize: Int?
 

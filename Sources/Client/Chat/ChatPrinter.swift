@@ -1,3 +1,5 @@
+package import SIP
+
 /// How a chat is shown: lines of standard output for messages, of standard error for what happens beside them.
 package struct ChatPrinter: Sendable {
     package enum Style: Sendable {
@@ -38,6 +40,28 @@ package struct ChatPrinter: Sendable {
         }
     }
 
+    /// One participant: `Alice, sip:alice@example.com, moderator, on hold`.
+    package func line(for person: ChatRoster.Person) -> String {
+        ([person.name, person.uri] + person.roles + [person.presence.text].compactMap { $0 }).joined(separator: ", ")
+    }
+
+    /// The participants as one JSON object, with its line end.
+    package func participants(_ roster: ChatRoster, of room: SIPURI) -> String {
+        let people = roster.people.filter(\.presence.isListed).map { person in
+            JSONText.object([
+                ("uri", JSONText.string(person.uri)),
+                ("name", person.displayName.map(JSONText.string) ?? "null"),
+                ("nickname", person.nickname.map(JSONText.string) ?? "null"),
+                ("roles", JSONText.array(person.roles)),
+                ("status", JSONText.string(person.presence.text ?? "connected")),
+            ])
+        }
+        return JSONText.object([
+            ("room", JSONText.string(room.description)), ("subject", roster.subject.map(JSONText.string) ?? "null"),
+            ("participants", "[" + people.joined(separator: ", ") + "]"),
+        ]) + "\n"
+    }
+
     /// `alice` of `sip:alice@example.com`.
     private static func user(_ uri: String) -> String {
         let rest = uri.drop { $0 != ":" }.dropFirst()
@@ -48,5 +72,18 @@ package struct ChatPrinter: Sendable {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         if lines.count > 1, lines.last == "" { lines.removeLast() }
         return lines.joined(separator: "\n" + indent)
+    }
+}
+
+extension ChatRoster.Presence {
+    /// Nil for somebody who is simply there.
+    fileprivate var text: String? {
+        switch self {
+        case .here: nil
+        case .onHold: "on-hold"
+        case .muted: "muted"
+        case .expected(let status): status
+        case .gone: "disconnected"
+        }
     }
 }

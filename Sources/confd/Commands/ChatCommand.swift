@@ -32,6 +32,7 @@ struct ChatCommand: AsyncParsableCommand {
               confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
               echo hello | confd chat sip:lobby@127.0.0.1 --as sip:bob@127.0.0.1 --transport tcp
               confd chat sip:lobby@127.0.0.1 --as sip:carol@127.0.0.1 --exit-after 10 --wait 60 < /dev/null
+              confd chat sip:conference@127.0.0.1 --as sip:alice@127.0.0.1 --invite bob --invite sip:carol@127.0.0.1
             """)
 
     @Argument(help: ArgumentHelp("The room, such as sip:lobby@127.0.0.1:5060.", valueName: "sip:room@host[:port]"))
@@ -89,6 +90,17 @@ struct ChatCommand: AsyncParsableCommand {
 
     @Flag(name: .shortAndLong, help: "Say nothing but messages and errors.")
     var quiet = false
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Have the server invite somebody along with the call; once for each.", valueName: "sip:who@host"))
+    var invite: [String] = []
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "Have the server invite all in this file: a resource list (RFC 4826), or an address a line.",
+            valueName: "file"))
+    var list: String?
 
     @ArgumentParser.Option(
         help: ArgumentHelp(
@@ -165,7 +177,22 @@ struct ChatCommand: AsyncParsableCommand {
         options.wait = wait.map { .milliseconds(Int64($0 * 1000)) }
         options.timeout = .milliseconds(Int64(timeout * 1000))
         options.chunkSize = chunkSize
+        options.invitees = try InvitationList.make(
+            addresses: invite, file: try list.map(Self.contents), domain: me.host)
         return options
+    }
+
+    /// The largest file that is read as a list of people.
+    private static let largestList = 256 << 10
+
+    private static func contents(of path: String) throws(ClientError) -> [UInt8] {
+        guard let file = fopen(path, "re") else { throw .usage("--list \(path): \(String(cString: strerror(errno)))") }
+        defer { fclose(file) }
+        var octets = [UInt8](repeating: 0, count: largestList + 1)
+        octets.removeLast(octets.count - fread(&octets, 1, octets.count, file))
+        guard ferror(file) == 0 else { throw .usage("--list \(path) can't be read") }
+        guard octets.count <= largestList else { throw .usage("--list \(path): more than \(largestList >> 10) KiB") }
+        return octets
     }
 
     private var usesTLS: Bool { tls ?? (!relay.isEmpty || relayUser != nil) }
