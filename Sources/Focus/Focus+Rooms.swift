@@ -26,9 +26,9 @@ extension Focus {
             room.condition, mostMembers: configuration.limits.participantsPerRoom, now: wallClock())
     }
 
-    /// Whether somebody is in the room: the ACK came, and no BYE.
+    /// Whether somebody was let in (a 200 was sent, whose ACK may still be on its way) and has not left.
     func isParticipant(_ account: String, in address: RoomAddress) -> Bool {
-        rooms[address]?.calls[account]?.contains { dialogs[$0]?.machine.isConfirmed == true } ?? false
+        rooms[address]?.calls[account]?.contains { dialogs[$0]?.machine.isInRoom == true } ?? false
     }
 
     /// The calls of an account in a room, pending ones included, oldest first.

@@ -184,6 +184,7 @@ package actor Focus: SIPHandler {
         stopDialling()
         stopReporting()
         await shutdownSubscriptions()
+        await keeper?.settle()
         for call in dialogs.keys { hangUp(call, reason: HangUpReason.shutdown, leaving: .shutdown) }
         guard !dialogs.isEmpty, shutdownWaiter == nil else { return }
         logger.info("waiting for calls to end", metadata: ["calls": "\(dialogs.count)"])

@@ -176,7 +176,9 @@ struct JoiningTests {
         let answer = try await bench.refusal(
             of: .invite(body: MessageBody(contentType: "application/isup", content: [1])))
         #expect(answer.status == 415)
-        #expect(answer.header("Accept") == "application/sdp, multipart/mixed, multipart/alternative")
+        #expect(
+            answer.header("Accept")
+                == "application/sdp, multipart/mixed, multipart/alternative, application/resource-lists+xml")
         let encoded = try await bench.refusal(of: .invite(headers: ["Content-Encoding": "gzip"]))
         #expect(encoded.status == 415)
         #expect(encoded.header("Accept-Encoding") == "identity")
@@ -219,9 +221,12 @@ struct JoiningTests {
     @Test("rooms are made on demand only where that is allowed")
     func staticRooms() async throws {
         let bench = Bench { $0.createsRoomsOnDemand = false }
-        await bench.focus.handle(.invite(Call(id: 1), bench.nextTransaction(), .invite()))
-        guard case .reserve(let join) = await bench.next() else { throw TestFailure() }
-        #expect(!join.createsMissingRoom)
+        #expect(try await bench.refusal(of: .invite()).status == 404)
+        let another = Bench {
+            $0.createsRoomsOnDemand = false
+            $0.rooms = [RoomConfiguration(address: Bench.room)]
+        }
+        _ = try await another.join()
     }
 
     // MARK: Limits

@@ -8,13 +8,15 @@ import Testing
 struct RequestsTests {
     @Test(
         "methods that are not served: 405 with Allow (RFC 3261 section 8.2.1)",
-        arguments: ["REGISTER", "MESSAGE", "REFER", "SUBSCRIBE", "PUBLISH"])
+        arguments: ["REGISTER", "MESSAGE", "INFO"])
     func notAllowed(method: String) async throws {
         let bench = Bench()
         for uri in ["sip:example.com", "sip:lobby@example.com"] {
             let answer = try await bench.refusal(of: .make(method, uri))
             #expect(answer.status == 405)
-            #expect(answer.header("Allow") == "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS")
+            #expect(
+                answer.header("Allow")
+                    == "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, SUBSCRIBE, NOTIFY, REFER, PUBLISH")
         }
     }
 
@@ -67,8 +69,14 @@ struct RequestsTests {
     func capabilities() {
         var configuration = SIPConfiguration(listeners: [])
         Capabilities.apply(to: &configuration)
-        #expect(configuration.allow == ["INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS"])
-        #expect(configuration.supported == ["timer"])
-        #expect(configuration.allowEvents == ["conference"])
+        #expect(
+            configuration.allow
+                == [
+                    "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS", "SUBSCRIBE", "NOTIFY", "REFER", "PUBLISH",
+                ])
+        #expect(
+            configuration.supported
+                == ["timer", "replaces", "join", "norefersub", "multiple-refer", "recipient-list-invite"])
+        #expect(configuration.allowEvents == ["conference", "refer"])
     }
 }

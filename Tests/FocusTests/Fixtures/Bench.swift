@@ -18,10 +18,11 @@ final class Bench {
     private var lastID: UInt64 = 0
 
     static let room = RoomAddress(user: "lobby", domain: "example.com")
+    static let quiet = Logger(label: "test") { _ in Silence() }
 
     init(
         listeners: [Endpoint] = [Endpoint(transport: .udp, host: "192.0.2.1", port: 5060)],
-        _ change: (inout FocusConfiguration) -> Void = { _ in }
+        store: (any RoomStore)? = nil, _ change: (inout FocusConfiguration) -> Void = { _ in }
     ) {
         journal = Journal()
         actions = journal.stream.makeAsyncIterator()
@@ -32,8 +33,8 @@ final class Bench {
             media: LocalMedia(maxSize: 10_485_760, chatroom: .init(nicknames: false, privateMessages: false)))
         change(&configuration)
         focus = Focus(
-            signalling: stack, mixer: mixer, configuration: configuration,
-            logger: Logger(label: "test") { _ in Silence() },
+            signalling: stack, mixer: mixer, store: store, configuration: configuration,
+            logger: Self.quiet,
             now: { [clock] in clock.now })
     }
 
@@ -311,9 +312,12 @@ final class FakeStack: Signalling {
 
     var pendingDelays: [Duration] { timers.withLock { $0.map(\.0) } }
 
-    /// Runs the timer started first, on the focus's executor.
-    func fireTimer(on focus: Focus) async {
-        guard let (_, action) = timers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return }
+    /// Runs the timer started first, on the focus's executor: of all, or of those that were set for `delay`.
+    func fireTimer(on focus: Focus, after delay: Duration? = nil) async {
+        let timer = timers.withLock { timers in
+            timers.firstIndex { delay == nil || $0.0 == delay }.map { timers.remove(at: $0) }
+        }
+        guard let (_, action) = timer else { return }
         await focus.run(action)
     }
 }
