@@ -5,7 +5,11 @@ import SIP
 /// Requests that are no offers: OPTIONS, and the methods that are not served.
 extension Focus {
     func requested(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
+        let isStray = dialog == nil && request.to?.tag != nil
         switch request.method {
+        // Of a dialog that we know nothing of (RFC 3261 section 12.2.2).
+        case let method where isStray && ["SUBSCRIBE", "REFER", "PUBLISH"].contains(method):
+            reject(transaction, .gone, metadata: metadata(request), level: .debug)
         case "OPTIONS": options(transaction, request, within: dialog)
         case "SUBSCRIBE": subscribed(transaction, request, within: dialog)
         case "REFER": referred(transaction, request, within: dialog)
