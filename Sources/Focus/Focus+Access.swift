@@ -45,14 +45,14 @@ extension Focus {
     /// `proceed` runs before this returns where no account has to be looked up, else later on the same executor; a call
     /// may have ended meanwhile. It runs at most once. ACK, BYE and CANCEL are never brought here: they cannot be sent
     /// again with credentials (RFC 3261 section 22.1).
-    /// - Parameter known: whose dialog the request came within. A request from `known.source` is theirs without
-    ///   further proof; one from elsewhere is judged as if it had come outside of the dialog, and refused when it is
-    ///   somebody else's.
+    /// - Parameter known: whose dialog the request came within (`owner(of:)`). A request from `known.source` is theirs
+    ///   without further proof; one from elsewhere is judged as if it had come outside of the dialog, and refused when
+    ///   it is somebody else's.
     func admit(
         _ transaction: Transaction, _ request: Request, within known: Caller? = nil,
         _ proceed: @escaping (Caller) -> Void
     ) {
-        if let known, known.source == Caller.source(of: request) { return proceed(known) }
+        if let known, known.source == Caller.source(of: request), !speaksForOthers(request) { return proceed(known) }
         let visit = { step in
             AccessDesk.Visit(
                 transaction: transaction, request: request, known: known, proceed: proceed, step: step)
@@ -73,6 +73,23 @@ extension Focus {
                 lookUp(visit) { .account(await $0.lookUp(username: claim.username, realm: claim.realm)) }
             }
         }
+    }
+
+    /// Whose dialog it is; nil: nobody's that we know of.
+    func owner(of dialog: DialogReference) -> Caller? {
+        if case .call(let call) = dialog { return dialogs[call]?.caller }
+        return referring.caller(of: dialog)
+            ?? notifying.subscriptions.subscriptions(within: dialog).first.flatMap {
+                notifying.subscriptions[$0]?.caller
+            }
+    }
+
+    /// Whether a trusted peer says who a request is from: many people's requests come from its address, also those of
+    /// people who learnt the tags of somebody else's dialog.
+    private func speaksForOthers(_ request: Request) -> Bool {
+        guard request.headers.contains("P-Asserted-Identity") else { return false }
+        let trusted = access.configuration.trusted
+        return trusted.contains(address: request.source.host) || trusted.contains(names: request.peerNames)
     }
 
     private var accessRules: Doorkeeper.Rules {

@@ -12,13 +12,7 @@ extension Focus {
         } catch {
             return refuse(transaction, error, request)
         }
-        let known: Caller? =
-            switch dialog {
-            case .call(let call): dialogs[call]?.caller
-            case .dialog: dialog.flatMap { referring.caller(of: $0) }
-            case nil: nil
-            }
-        admit(transaction, request, within: known) { caller in
+        admit(transaction, request, within: dialog.flatMap(owner)) { caller in
             do throws(Rejection) {
                 let refer = try self.judge(request, by: caller, in: room)
                 self.obey(refer, transaction, request, by: caller, in: room, within: dialog)
@@ -60,7 +54,8 @@ extension Focus {
             refer.targets.removeAll { $0.method != .bye && leadsToUs($0.invitee.uri) }
         }
         for target in refer.targets {
-            if case .refuse(let status, let why) = decide(caller, act(target, in: room), in: room) {
+            for act in acts(target, in: room) {
+                guard case .refuse(let status, let why) = decide(caller, act, in: room) else { continue }
                 throw Rejection(status: status, why: why)
             }
             if target.method != .bye, leadsToUs(target.invitee.uri) {
@@ -79,11 +74,13 @@ extension Focus {
         return refer
     }
 
-    private func act(_ target: ReferTarget, in room: RoomAddress) -> RoomPolicy.Act {
-        guard target.method == .bye else { return .invite }
-        if means(target.invitee.uri, room) { return .close }
-        let call = calls(meant: target.invitee.uri, in: room).first
-        return .remove(target: call.flatMap { dialogs[$0]?.caller.account } ?? target.invitee.account)
+    /// What obeying comes to. A URI may mean several people, and all of them must be ones that may be removed.
+    private func acts(_ target: ReferTarget, in room: RoomAddress) -> [RoomPolicy.Act] {
+        guard target.method == .bye else { return [.invite] }
+        if means(target.invitee.uri, room) { return [.close] }
+        let accounts = Set(calls(meant: target.invitee.uri, in: room).compactMap { dialogs[$0]?.caller.account })
+        return accounts.isEmpty
+            ? [.remove(target: target.invitee.account)] : accounts.sorted().map { .remove(target: $0) }
     }
 
     /// Answers with 2xx, sends the first NOTIFY, and does it.

@@ -67,7 +67,7 @@ package struct AccessConfiguration: Sendable {
 }
 
 /// What access control did since the start.
-package struct AccessCounters: Sendable, Equatable {
+package struct AccessCounters: Sendable, Equatable, Codable {
     /// Requests that were found to be somebody's.
     package var admitted: UInt64 = 0
     /// Those of them that a trusted peer vouched for.

@@ -185,8 +185,10 @@ struct Doorkeeper: Sendable {
             let identity = Identity(asserted, displayNameOctets: rules.displayNameOctets)
             let name = asserted.address.map { account(of: $0) } ?? Account(telephone: asserted.uri)
             if let known {
-                return known.account == name.description
-                    ? .admit(known.moved(to: request)) : .refuse(status: 403, .otherDialog)
+                // Whom we called need not be asserted under the name we called them by.
+                let isSame =
+                    known.proof == .believed || known.account.utf8.elementsEqual(name.description.utf8)
+                return isSame ? .admit(known.moved(to: request)) : .refuse(status: 403, .otherDialog)
             }
             caller = self.caller(identity, account: name, .trustedPeer, request, rules)
         } else {
