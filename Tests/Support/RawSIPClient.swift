@@ -30,10 +30,11 @@ package final class RawSIPClient: @unchecked Sendable {
 
     /// - Parameters:
     ///   - local: the address to come from; nil: the system's choice.
+    ///   - port: the UDP port to come from; 0: a free one.
     ///   - identity: PEM, certificate and key, shown where TLS asks for it.
     package init(
         _ transport: SIPTransportName, to server: SocketAddress, user: String, domain: String = "127.0.0.1",
-        from local: String? = nil, identity: (certificate: [UInt8], key: [UInt8])? = nil
+        from local: String? = nil, port: UInt16 = 0, identity: (certificate: [UInt8], key: [UInt8])? = nil
     ) throws {
         self.transport = transport
         self.server = server
@@ -42,7 +43,7 @@ package final class RawSIPClient: @unchecked Sendable {
         nonce = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         switch transport {
         case .udp:
-            let socket = try DatagramSocket(to: server, from: local)
+            let socket = try DatagramSocket(to: server, from: local, port: port)
             wire = SIPWire(.datagrams(socket))
             localPort = socket.localPort
         case .tcp:
@@ -59,10 +60,11 @@ package final class RawSIPClient: @unchecked Sendable {
 
     package convenience init(
         _ transport: SIPTransportName, to confd: ConfdProcess, user: String, domain: String? = nil,
-        password: String? = nil, from local: String? = nil
+        password: String? = nil, from local: String? = nil, port: UInt16 = 0
     ) throws {
         try self.init(
-            transport, to: confd.address(transport), user: user, domain: domain ?? confd.udp.uriHost, from: local)
+            transport, to: confd.address(transport), user: user, domain: domain ?? confd.udp.uriHost, from: local,
+            port: port)
         credentials = password.map { SIPCredentials(username: user, password: $0) }
     }
 

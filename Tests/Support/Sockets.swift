@@ -56,10 +56,10 @@ private func systemError(_ what: String) -> SupportError {
     SupportError("\(what): \(String(cString: strerror(errno)))")
 }
 
-/// Gives a socket this address and a free port.
-private func bindSocket(_ descriptor: Int32, _ host: String?) throws {
+/// Gives a socket this address and port; 0 is a free one.
+private func bindSocket(_ descriptor: Int32, _ host: String?, _ port: UInt16 = 0) throws {
     guard let host else { return }
-    guard try SocketAddress(host: host, port: 0).withSockaddr({ bind(descriptor, $0, $1) }) == 0 else {
+    guard try SocketAddress(host: host, port: port).withSockaddr({ bind(descriptor, $0, $1) }) == 0 else {
         throw systemError("binding to \(host)")
     }
 }
@@ -179,10 +179,10 @@ package class ByteStream: @unchecked Sendable {
     }
 
     /// The next octets, empty when the other side closed, nil when the deadline passed.
-    package func receiveIfAny(_ deadline: Deadline) throws -> [UInt8]? {
+    package func receiveIfAny(_ deadline: Deadline, limit: Int = 65536) throws -> [UInt8]? {
         while true {
             var count: Int?
-            let bytes = try [UInt8](unsafeUninitializedCapacity: 65536) { buffer, used in
+            let bytes = try [UInt8](unsafeUninitializedCapacity: limit) { buffer, used in
                 count = try read(into: UnsafeMutableRawBufferPointer(buffer))
                 used = count ?? 0
             }
@@ -224,14 +224,14 @@ package final class DatagramSocket: @unchecked Sendable {
     package private(set) var localPort: UInt16
 
     /// - Parameter local: the address to come from; nil: the system's choice.
-    package init(to remote: SocketAddress, from local: String? = nil) throws {
+    package init(to remote: SocketAddress, from local: String? = nil, port: UInt16 = 0) throws {
         let descriptor = socket(remote.family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw systemError("no socket") }
         self.descriptor = descriptor
         localPort = 0
         var size: Int32 = 4 << 20
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        try bindSocket(descriptor, local)
+        try bindSocket(descriptor, local ?? (port == 0 ? nil : "127.0.0.1"), port)
         guard try remote.withSockaddr({ connect(descriptor, $0, $1) }) == 0 else {
             throw systemError("connecting UDP to \(remote)")
         }
