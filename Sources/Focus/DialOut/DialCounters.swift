@@ -1,5 +1,5 @@
 /// What the focus did at others' word since it started; for `confd status` and tests.
-package struct DialCounters: Sendable, Equatable {
+package struct DialCounters: Sendable, Equatable, Codable {
     /// REFERs that were obeyed, and that were refused.
     package var refersAccepted: UInt64 = 0
     package var refersRefused: UInt64 = 0

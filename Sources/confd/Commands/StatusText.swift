@@ -1,3 +1,4 @@
+internal import Focus
 internal import RelayCore
 
 /// The server's status for people.
@@ -8,7 +9,7 @@ enum StatusText {
             lines.append("listening  \(name): \(addresses.joined(separator: ", "))")
         }
         lines += section("connections", transport(status.transport))
-        if let sip = status.sip { lines += section("SIP", [("calls", "\(sip.calls)")]) }
+        if let sip = status.sip { lines += section("SIP", self.sip(sip)) }
         if let rooms = status.rooms { lines += section("rooms", self.rooms(rooms)) }
         if let relay = status.relay {
             lines += section("relay", self.relay(relay.counters))
@@ -38,6 +39,29 @@ enum StatusText {
                 ("connecting out failed", transport.connectFailures),
                 ("connecting out not allowed", transport.egressRefusals), ("TLS failed", transport.tlsFailures),
             ])
+    }
+
+    private static func sip(_ sip: FocusStatus) -> [Row] {
+        [
+            ("calls", "\(sip.calls)"), ("subscriptions", "\(sip.subscriptions.subscriptions)"),
+            ("notifications sent", "\(sip.subscriptions.notifies)"), ("requests let in", "\(sip.access.admitted)"),
+        ]
+            + onlyCounted([
+                ("asked for a password", sip.access.challenged), ("wrong passwords", sip.access.failures),
+                ("identities refused", sip.access.refused), ("throttled", sip.access.throttled),
+                ("overloaded", sip.access.overloaded),
+                ("subscriptions refused", sip.subscriptions.subscriptionsRefused),
+                ("subscriptions failed", sip.subscriptions.subscriptionsFailed),
+                ("notifications cut short", sip.subscriptions.documentsTooLarge),
+                ("publications", sip.subscriptions.publicationsAccepted),
+                ("publications refused", sip.subscriptions.publicationsRefused),
+                ("REFERs obeyed", sip.dialOut.refersAccepted), ("REFERs refused", sip.dialOut.refersRefused),
+                ("people being called", UInt64(clamping: sip.dialOut.underWay)),
+                ("people to be called", UInt64(clamping: sip.dialOut.waiting)),
+                ("people called", sip.dialOut.started), ("who came", sip.dialOut.succeeded),
+                ("who did not", sip.dialOut.failed),
+            ])
+            + byCount(sip.dialOut.refusedByLimit) { "beyond \($0)" }
     }
 
     private static func rooms(_ rooms: ServerStatus.Rooms) -> [Row] {

@@ -53,9 +53,6 @@ struct ConferenceService: Sendable {
         await focus.configure(settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts))
     }
 
-    /// How many calls there are.
-    func callCount() async -> Int { await focus.callCount }
-
     /// Ends every call with BYE.
     func hangUp() async { await focus.shutdown() }
 

@@ -24,8 +24,9 @@ struct ControlSocketRooms: Sendable {
         case .list: return RoomAnswer(rooms: await focus.roomList())
         case .show(let room): return RoomAnswer(details: try await details(room))
         case .add(let configuration, let words):
-            try await focus.addRoom(configuration)
-            try await describe(configuration.address, words)
+            var condition = RoomCondition()
+            words.apply(to: &condition)
+            try await focus.addRoom(configuration, condition)
         case .set(let room, let change): try await set(room, change)
         case .remove(let room): return RoomAnswer(ended: try await focus.removeRoom(room))
         case .kick(let room, let account, let reason):
@@ -50,12 +51,16 @@ struct ControlSocketRooms: Sendable {
         return details
     }
 
+    /// Kept all at once, whatever is changed.
     private func set(_ room: RoomAddress, _ change: RoomChange) async throws {
-        if !change.rules.isEmpty { try await focus.setRoom(room) { change.rules.apply(to: &$0) } }
-        try await describe(room, change.words)
-    }
-
-    private func describe(_ room: RoomAddress, _ words: RoomChange.Words) async throws {
-        if !words.isEmpty { try await focus.describeRoom(room) { words.apply(to: &$0) } }
+        if change.rules.isEmpty {
+            try await focus.describeRoom(room) { change.words.apply(to: &$0) }
+        } else {
+            try await focus.setRoom(room) {
+                change.rules.apply(to: &$0)
+            } describing: {
+                change.words.apply(to: &$0)
+            }
+        }
     }
 }

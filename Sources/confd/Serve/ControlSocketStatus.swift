@@ -1,3 +1,4 @@
+internal import Focus
 internal import MSRPTransport
 internal import MediaMixer
 internal import RelayCore
@@ -11,7 +12,7 @@ struct ServerStatus: Codable, Sendable, Equatable {
     var listeners: [String: [String]]
     var transport: Transport
     /// Nil where no rooms are served.
-    var sip: SIP?
+    var sip: FocusStatus?
     var rooms: Rooms?
     /// Nil where nothing is relayed.
     var relay: RelaySnapshot?
@@ -51,12 +52,6 @@ struct ServerStatus: Codable, Sendable, Equatable {
             egressRefusals = counters.egressRefusals
             tlsFailures = counters.tlsFailures
         }
-    }
-
-    /// The callers' side of the conference server.
-    struct SIP: Codable, Sendable, Equatable {
-        /// Being set up, running, and being ended.
-        var calls: Int
     }
 
     /// The conference server.

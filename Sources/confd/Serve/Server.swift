@@ -1,3 +1,4 @@
+internal import Focus
 internal import Logging
 internal import MSRPTransport
 internal import MediaMixer
@@ -236,13 +237,13 @@ actor Server {
     private func status() async -> ServerStatus {
         async let transport = transport.counters()
         async let rooms = conference?.mixer.counters()
-        async let calls = conference?.callCount()
+        async let sip = conference?.focus.status
         async let relay = relay?.handle.snapshot()
         return await ServerStatus(
             version: Confd.version, pid: getpid(),
             uptimeSeconds: Int((ContinuousClock.now - began).components.seconds),
             listeners: Dictionary(addresses.map { ($0.name, $0.addresses) }) { first, _ in first },
-            transport: ServerStatus.Transport(transport), sip: calls.map { ServerStatus.SIP(calls: $0) },
+            transport: ServerStatus.Transport(transport), sip: sip,
             rooms: rooms.map { ServerStatus.Rooms($0) }, relay: relay)
     }
 
