@@ -16,7 +16,8 @@ struct SubscriptionMachineTests {
     private func notice(
         _ state: String, _ content: SubscriptionMachine.Content, _ version: UInt32
     ) -> SubscriptionMachine.Notice {
-        SubscriptionMachine.Notice(state: SubscriptionState(parsing: state)!, content: content, version: version)
+        SubscriptionMachine.Notice(
+            state: SubscriptionState(parsing: state) ?? SubscriptionState(""), content: content, version: version)
     }
 
     /// A subscription that has been sent revision 1, and has answered.
