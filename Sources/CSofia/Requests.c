@@ -316,6 +316,10 @@ int nua_stack_process_request(nua_handle_t *handle, nta_leg_t *leg, nta_incoming
     if (default_handle && (within || method == sip_method_bye || method == sip_method_update
                            || method == sip_method_prack || method == sip_method_notify || method == sip_method_info))
         return refuse(stack, irq, 481, "Call Does Not Exist", TAG_NULL());
+    /* The library takes a request without To tag for one of the call with that Call-ID and From tag; who does not know
+     * our tag is not within the call. */
+    if (!default_handle && !within && !is_session_method(method))
+        return refuse(stack, irq, 481, "Call Does Not Exist", TAG_NULL());
     int status = check(stack, irq, sip, default_handle && method == sip_method_invite);
     if (status != 0) return status;
 

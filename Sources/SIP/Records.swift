@@ -55,7 +55,8 @@ struct TransactionRecord {
     let pointer: OpaquePointer
     let kind: Kind
     let call: Call?
-    var isWithinDialog = false
+    /// Of a dialog without call; 0: it came within none.
+    var dialog: UInt64 = 0
     /// What a 2xx says about session timers.
     var sessionTimer: (timer: SessionTimer, headers: [HeaderField])?
 }
@@ -75,6 +76,8 @@ struct DialogRecord {
         case accepted(contact: String)
         /// A REFER of ours.
         case sent(Exchange)
+
+        var contact: String? { if case .accepted(let contact) = self { contact } else { nil } }
     }
 
     let pointer: OpaquePointer

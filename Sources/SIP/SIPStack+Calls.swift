@@ -9,7 +9,7 @@ extension SIPStack {
     /// - Parameters:
     ///   - phrase: the RFC's own when nil.
     ///   - contact: a whole Contact value such as `<sip:room@h:5060>;isfocus`; a 2xx to INVITE, UPDATE, OPTIONS,
-    ///     SUBSCRIBE or REFER without one shows the listener's address.
+    ///     SUBSCRIBE or REFER without one shows the dialog's, or the listener's address.
     ///   - headers: in addition to what the stack adds (Allow, Supported, Accept, Allow-Events, Server, session timer
     ///     headers); one of these given here replaces the stack's.
     package func respond(
@@ -24,8 +24,12 @@ extension SIPStack {
         if isSuccess, found.kind.showsCapabilities {
             headers.addIfAbsent("Accept", configuration.accept.joined(separator: ", "))
         }
+        var contact = contact
         if case .other(let method) = found.kind {
             addCapabilities(to: &headers, method: method, status: status)
+            if contact == nil, isSuccess, method == "SUBSCRIBE" || method == "REFER" {
+                contact = record?.contact ?? dialogs[found.dialog]?.origin.contact
+            }
         } else if isSuccess {
             opaque = configuration.timerSupport + (found.sessionTimer?.headers ?? [])
         }

@@ -10,7 +10,7 @@ extension SIPStack {
         _ transaction: Transaction, status: Int, contact: String, headers: [HeaderField] = []
     ) -> Dialog? {
         guard let found = transactions[transaction.id], case .other(let method) = found.kind, found.call == nil,
-            !found.isWithinDialog, (200...299).contains(status)
+            found.dialog == 0, method == "SUBSCRIBE" || method == "REFER", (200...299).contains(status)
         else { return nil }
         var headers = headers
         addCapabilities(to: &headers, method: method, status: status)

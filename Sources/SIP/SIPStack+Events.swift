@@ -57,7 +57,7 @@ extension SIPStack {
         let record = calls[event.id]
         transactions[transaction.id] = TransactionRecord(
             pointer: pointer, kind: .other(method: request.method), call: record?.call,
-            isWithinDialog: event.dialog_id != 0)
+            dialog: event.dialog_id)
         if let record {
             record.transactions.append(transaction.id)
             deliver(.inDialogRequest(record.call, transaction, request))

@@ -120,6 +120,26 @@ import Testing
         await application.stack.shutdown()
     }
 
+    @Test(
+        "who knows a call's Call-ID and From tag but not our tag is not within it",
+        arguments: ["SUBSCRIBE", "REFER", "INFO"])
+    func withoutTag(_ method: String) async throws {
+        let application = try await Application.start()
+        let alice = try Caller(application.stack.listeners[0])
+        try alice.call()
+        await application.wait(for: "acknowledged")
+        let count = application.events.count
+        let mallory = try Caller(application.stack.listeners[0], callID: alice.callID)
+        mallory.send(
+            method, sequence: 2, extra: "Contact: \(mallory.contact)\nEvent: conference\nRefer-To: <sip:b@h>\n")
+        #expect(mallory.peer.receiveFinal()?.status == 481)
+        #expect(application.events.count == count)
+        // And the call goes on.
+        alice.send("INFO")
+        #expect(alice.peer.receiveFinal()?.status == 200)
+        await application.stack.shutdown()
+    }
+
     @Test("a smaller CSeq than the last within a dialog is answered 500 (RFC 3261 section 12.2.2)")
     func order() async throws {
         let (application, _) = try await Self.accepting()
