@@ -32,38 +32,49 @@ extension Focus {
 
     /// Makes a static room.
     /// - Throws: `.exists`, also for a room made on demand that is there; `.notServed`; `.notKept`.
-    package func addRoom(_ configuration: RoomConfiguration) async throws(RoomCommandError) {
+    package func addRoom(
+        _ configuration: RoomConfiguration, _ condition: RoomCondition = RoomCondition()
+    ) async throws(RoomCommandError) {
         let address = configuration.address
         guard resolver.resolve(SIPURI(user: address.user, host: address.domain)) == .room(address) else {
             throw .notServed
         }
         guard rooms[address] == nil else { throw .exists }
-        try await keeper?.saveAndWait(StoredRoom(address: address, configuration: configuration))
+        try await keeper?.saveAndWait(
+            StoredRoom(address: address, configuration: configuration, condition: condition))
         // Somebody may have called meanwhile and made it: it is static from now on.
         if rooms[address] != nil {
             changed(
                 rooms.change(address) {
                     $0.kind = .stored
                     $0.configuration = configuration
+                    $0.condition = condition
                 })
         } else {
-            mixer.open(rooms.open(configuration, kind: .stored).terms)
+            mixer.open(rooms.open(configuration, kind: .stored, condition: condition).terms)
         }
         logger.info("room added", metadata: ["room": "\(address)"])
     }
 
-    /// Changes a static room's configuration; its address stays.
+    /// Changes a static room's configuration, and its condition with it; its address stays.
     /// - Throws: `.noSuchRoom`, `.inConfigurationFile`, `.notKept`.
     package func setRoom(
-        _ address: RoomAddress, _ change: @Sendable (inout RoomConfiguration) -> Void
+        _ address: RoomAddress, _ change: @Sendable (inout RoomConfiguration) -> Void,
+        describing: @Sendable (inout RoomCondition) -> Void = { _ in }
     ) async throws(RoomCommandError) {
         guard let room = rooms[address] else { throw .noSuchRoom }
         guard room.kind != .file else { throw .inConfigurationFile }
         var configuration = room.configuration
         change(&configuration)
         configuration.address = address
-        guard configuration != room.configuration else { return }
-        changed(rooms.change(address) { $0.configuration = configuration })
+        var condition = room.condition
+        describing(&condition)
+        guard configuration != room.configuration || condition != room.condition else { return }
+        changed(
+            rooms.change(address) {
+                $0.configuration = configuration
+                $0.condition = condition
+            })
         if configuration.subscribe != room.configuration.subscribe { subscriptionPolicyChanged(address) }
         try await keep(address)
     }

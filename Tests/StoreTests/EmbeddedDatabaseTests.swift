@@ -1,6 +1,7 @@
 import DigestAuth
 import Foundation
 import GRDB
+import MediaMixer
 import Support
 import Testing
 
@@ -92,6 +93,44 @@ struct EmbeddedDatabaseTests {
         #expect(
             await store.lookUp(username: "alice", realm: "example.com")
                 == (version.identifier == nil ? .unknown : .found(Alice.both)))
+    }
+
+    @Test("the file of version 0.1.0, statement by statement as it was written, takes rooms, policies and aliases")
+    func previousVersion() async throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/\(EmbeddedDatabase.fileName)"
+        do {
+            let queue = try DatabaseQueue(path: path)
+            try await queue.write { database in
+                try database.execute(
+                    sql: """
+                        CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
+                        INSERT INTO grdb_migrations VALUES ('accounts');
+                        CREATE TABLE subscriber (
+                            id INTEGER PRIMARY KEY,
+                            username TEXT NOT NULL,
+                            domain TEXT NOT NULL COLLATE NOCASE,
+                            ha1 TEXT NOT NULL CHECK (length(ha1) = 32),
+                            ha1_sha256 TEXT NOT NULL CHECK (length(ha1_sha256) = 64),
+                            UNIQUE (username, domain)
+                        ) STRICT;
+                        INSERT INTO subscriber VALUES (1, 'alice', 'example.com', '\(Alice.md5)', '\(Alice.sha256)')
+                        """)
+            }
+            try queue.close()
+        }
+        let database = try await EmbeddedDatabase.open(stateDirectory: folder.path)
+        #expect(try await database.accounts() == [Self.alice])
+        let room = RoomAddress(user: "lobby", domain: "example.com")
+        let stored = StoredRoom(address: room, configuration: RoomConfiguration(address: room, title: "x"))
+        try await database.save(stored)
+        try await database.setPolicy(PolicyDocument(content: [1], etag: "e"), of: room)
+        try await database.addAlias(AccountName.of("sales@example.com"), of: Self.alice)
+        await database.close()
+        let again = try await EmbeddedDatabase.open(stateDirectory: folder.path)
+        #expect(try await again.rooms() == [stored])
+        #expect(try await again.policy(of: room)?.etag == "e")
+        #expect(try await again.aliases().count == 1)
     }
 
     /// Nothing, and after each migration.

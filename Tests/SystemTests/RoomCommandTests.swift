@@ -195,5 +195,89 @@ extension SystemTests {
             #expect((details["bans"] as? [[String: Any]])?.first?["account"] as? String == "eve@example.com")
             #expect(try room("policy", "board@127.0.0.1").output.contains("alice@example.com"))
         }
+
+        @Test("people are muted, given a role, kicked and banned while they talk; the room is closed")
+        func people() throws {
+            let confd = try ConfdProcess(["Room lobby@127.0.0.1": ["title": "The lobby"]])
+            func room(_ arguments: String...) throws -> Tool.Result {
+                let result = try Self.run(arguments, file: confd.configurationFile)
+                #expect(result.exit == .exited(0), "\(result.errors)")
+                return result
+            }
+            let lobby = "sip:lobby@127.0.0.1"
+            let alice = try Participant("alice", in: lobby, of: confd)
+            let bob = try Participant("bob", in: lobby, of: confd)
+            #expect(try alice.say("one") == 200)
+            #expect(try bob.hears() == "one")
+            _ = try room("mute", "lobby@127.0.0.1", "alice@127.0.0.1")
+            #expect(try alice.say("two") == 403)
+            _ = try room("unmute", "lobby@127.0.0.1", "alice@127.0.0.1")
+            #expect(try alice.say("three") == 200)
+            #expect(try bob.hears() == "three")
+            _ = try room("role", "lobby@127.0.0.1", "alice@127.0.0.1", "observer")
+            #expect(try alice.say("four") == 403)
+            let shown = try Self.object(try room("show", "lobby@127.0.0.1", "--json").output)
+            let participants = try #require(shown["participants"] as? [[String: Any]])
+            #expect(
+                participants.map { "\($0["uri"] ?? "") \($0["role"] ?? "")" }.sorted()
+                    == ["sip:alice@127.0.0.1 observer", "sip:bob@127.0.0.1 participant"])
+
+            #expect(
+                try room("kick", "lobby@127.0.0.1", "sip:alice@127.0.0.1", "--reason", "too loud").output
+                    == "1 call ended\n")
+            let bye = try alice.sip.request("BYE")
+            #expect(bye["Reason"]?.contains("too loud") == true, "\(bye["Reason"] ?? "-")")
+            try alice.sip.respond(to: bye)
+            let again = try Participant("alice", in: lobby, of: confd)
+            #expect(
+                try room("ban", "lobby@127.0.0.1", "*@127.0.0.1", "--for", "1 h", "--json").output
+                    == "{\"room\": \"lobby@127.0.0.1\", \"ended\": 2}\n")
+            for person in [again, bob] { try person.sip.respond(to: try person.sip.request("BYE")) }
+            let carol = try RawSIPClient(.udp, to: confd, user: "carol")
+            #expect(try carol.invite(lobby, offer: Offer().text).status == 403)
+            _ = try room("unban", "lobby@127.0.0.1", "*@127.0.0.1")
+            let dave = try Participant("dave", in: lobby, of: confd)
+            #expect(try room("close", "lobby@127.0.0.1").output == "1 call ended\n")
+            try dave.sip.respond(to: try dave.sip.request("BYE"))
+            #expect(try room("list").output.contains("lobby@127.0.0.1  file       0"))
+        }
+
+        @Test("a server killed while it makes rooms has made them as a whole or not at all")
+        func killedServer() throws {
+            let confd = try ConfdProcess()
+            let children = try (0..<6).map { number in
+                let name = "room\(number)@127.0.0.1"
+                return (
+                    name: name,
+                    child: try ChildProcess(
+                        ConfdProcess.executable,
+                        [
+                            "room", "add", name, "--title", name, "--subject", name, "--config-file",
+                            confd.configurationFile,
+                        ], folder: confd.folder.path, name: "add\(number)")
+                )
+            }
+            // In the middle of them: as soon as the first is known to be done.
+            let first = try children[0].child.waitForExit(within: 20)
+            #expect(first == .exited(0))
+            confd.process.signal(SIGKILL)
+            _ = try confd.process.waitForExit(within: 10)
+            var reported = [children[0].name]
+            for (name, child) in children.dropFirst() where try child.waitForExit(within: 20) == .exited(0) {
+                reported.append(name)
+            }
+            let next = try ConfdProcess(in: confd.folder)
+            func room(_ arguments: String...) throws -> String {
+                try Self.run(arguments, file: next.configurationFile).output
+            }
+            let list = try JSONSerialization.jsonObject(with: Data(try room("list", "--json").utf8))
+            let rooms = try #require(list as? [[String: Any]]).compactMap { $0["room"] as? String }
+            #expect(Set(rooms).isSuperset(of: reported))
+            for name in rooms {
+                let details = try Self.object(try room("show", name, "--json"))
+                #expect(details["title"] as? String == name)
+                #expect(details["subject"] as? String == name)
+            }
+        }
     }
 }
