@@ -71,7 +71,7 @@ extension Focus {
     private func judge(
         _ request: Request, _ caller: Caller, to address: RoomAddress
     ) throws(Rejection) -> (ParticipantDialog, JoinRequest) {
-        var negotiation = MSRPNegotiation(local: configuration.media, originID: .random(in: .min ... .max))
+        var negotiation = MSRPNegotiation(local: localMedia(in: address), originID: .random(in: .min ... .max))
         let body = SessionBody(of: request)
         if let rejection = Rejection(body) { throw rejection }
         let list = try InviteeList.inInvite(request, limits: configuration.dialling.limits)
@@ -147,6 +147,7 @@ extension Focus {
             throw error
         }
         rooms.enter(call, account: caller.account, room: room.address)
+        if isFactory { join.calledName = dialog.room.user }
         dialog = ParticipantDialog(dialog, in: room.address, replacing: former)
         join.room = room.address
         join.terms = room.terms
@@ -161,6 +162,15 @@ extension Focus {
         case 488: throw Rejection(.plainTextNotAllowed, agent: agent)
         default: throw Rejection(status: status, why: why)
         }
+    }
+
+    /// What we say about MSRP in a room, or in one that is to be made (RFC 7701 section 8).
+    func localMedia(in address: RoomAddress) -> LocalMedia {
+        let room = rooms[address]?.configuration ?? configuration.adhoc
+        var media = configuration.media
+        if !room.allowsNicknames { media.chatroom?.nicknames = false }
+        if !room.allowsPrivateMessages { media.chatroom?.privateMessages = false }
+        return media
     }
 
     private func offersTLS(to request: Request) -> Bool {
@@ -244,6 +254,7 @@ extension Focus {
         mixer.joined(member)
         logger.info("joined", metadata: metadata(dialog))
         if let former = dialog.replaces { takePlace(of: former, member) }
+        updateRoster { roster, time in roster.entered(member, at: time) }
         arrived(dialog.caller, in: dialog.room)
         if !dialog.invitees.isEmpty { dialOut(dialog.invitees, to: dialog.room, by: dialog.caller) }
     }

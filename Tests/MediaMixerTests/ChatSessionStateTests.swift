@@ -94,6 +94,19 @@ struct ChatSessionStateTests {
         }
     }
 
+    @Test("a room that a conference factory made is named by the factory's name too (RFC 4579 section 5.4)")
+    func calledName() {
+        let state = ChatSessionState(
+            room: RoomAddress(user: "conference-1", domain: "example.com"), calledName: "conference",
+            uri: "sip:alice@example.com", aliases: [], displayName: nil, format: .cpim)
+        for to in ["<sip:conference@example.com>", "<sip:conference-1@example.com>"] {
+            guard case .deliver(_, .room) = judge(cpim(to: to), by: state) else {
+                Issue.record("not delivered")
+                return
+            }
+        }
+    }
+
     @Test("another To is a private message (section 6.2)")
     func privateMessage() {
         guard case .deliver(_, let audience) = judge(cpim(to: "<sip:bob@example.com>")) else {

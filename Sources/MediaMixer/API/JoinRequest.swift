@@ -6,6 +6,10 @@ package struct JoinRequest: Sendable {
     /// Contact's address too: those of its Request-URI and To and of our Contact. IPv6 without brackets.
     package var roomHosts: [String]
 
+    /// The name by which the participant called the room where that is another one: a conference factory's. It may
+    /// stand in CPIM To as well.
+    package var calledName: String?
+
     /// The participant's proven URI; what CPIM From is compared with, and the name in copies for plain text clients.
     package var participant: String
 
@@ -36,11 +40,13 @@ package struct JoinRequest: Sendable {
     package var signallingSource: String?
 
     package init(
-        room: RoomAddress, roomHosts: [String] = [], participant: String, aliases: [String] = [],
+        room: RoomAddress, roomHosts: [String] = [], calledName: String? = nil, participant: String,
+        aliases: [String] = [],
         displayName: String? = nil, account: String = "", isAnonymous: Bool = false, terms: RoomTerms? = nil,
         replaced: MemberID? = nil, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
     ) {
         self.room = room
+        self.calledName = calledName
         self.roomHosts = roomHosts.map { $0.lowercased() }.filter { $0 != room.domain }
         self.participant = participant
         self.aliases = aliases

@@ -17,6 +17,10 @@ package struct MixerConfiguration: Sendable {
     /// How long a participant may be over `memberQueueBytes`, or hold a sender up, before it is removed.
     package var slowMemberWait: TimeAmount = .seconds(5)
 
+    /// How long nothing may move on a participant's connection before it counts as standing still, and nobody waits
+    /// for it.
+    package var slowMemberPatience: TimeAmount = .seconds(1)
+
     /// How long a participant without an MSRP connection is kept.
     package var gracePeriod: TimeAmount = .seconds(10)
 

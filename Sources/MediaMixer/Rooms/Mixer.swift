@@ -74,7 +74,7 @@ final class Mixer {
         let room: Room
         if let existing = rooms[request.room] {
             room = existing
-            if let terms = request.terms, terms.version >= room.terms.version { room.terms = terms }
+            if let terms = request.terms, terms.version > room.terms.version { room.terms = terms }
         } else {
             guard let terms = request.terms, terms.address == request.room else { throw .noSuchRoom }
             guard rooms.count < configuration.maximumRooms else { throw .tooManyRooms }

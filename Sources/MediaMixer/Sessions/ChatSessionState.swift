@@ -17,6 +17,8 @@ struct ChatSessionState: Sendable {
 
     /// Hosts that name the room beside its domain.
     private let roomHosts: [String]
+    /// A user part that names the room beside its own.
+    private let calledName: String?
     private let identities: [ParticipantURI]
     /// The last From that was found right, as written, so that the usual message costs a comparison.
     private var lastFrom = ""
@@ -38,11 +40,13 @@ struct ChatSessionState: Sendable {
     }
 
     init(
-        room: RoomAddress, roomHosts: [String] = [], uri: String, aliases: [String], displayName: String?,
+        room: RoomAddress, roomHosts: [String] = [], calledName: String? = nil, uri: String, aliases: [String],
+        displayName: String?,
         isAnonymous: Bool = false, format: PeerMedia.Format
     ) {
         self.room = room
         self.roomHosts = roomHosts
+        self.calledName = calledName
         self.uri = uri
         self.displayName = displayName
         self.isAnonymous = isAnonymous
@@ -116,7 +120,7 @@ struct ChatSessionState: Sendable {
     private mutating func isRoom(_ text: String) -> Bool {
         if text == lastTo { return true }
         let to = ParticipantURI(text)
-        guard to.user == room.user else { return false }
+        guard to.user == room.user || to.user == calledName else { return false }
         let host = to.host.hasPrefix("[") ? String(to.host.dropFirst().dropLast()) : to.host
         guard to.host == room.domain || host == room.domain || roomHosts.contains(host) else { return false }
         lastTo = text

@@ -61,7 +61,8 @@ final class Member {
         media = request.media
         self.localPath = localPath
         chat = ChatSessionState(
-            room: room.address, roomHosts: request.roomHosts, uri: request.participant, aliases: request.aliases,
+            room: room.address, roomHosts: request.roomHosts, calledName: request.calledName, uri: request.participant,
+            aliases: request.aliases,
             displayName: request.displayName, isAnonymous: request.isAnonymous, format: request.media.format)
         accepted = AcceptedTypes(request.media.acceptedWrappedTypes)
         session = EndpointSession(
@@ -360,7 +361,7 @@ final class Member {
         let bound = mixer.configuration.queueBound
         let verdict = slow.observe(
             queued: queued, enqueued: connection.enqueuedBytes &+ UInt64(clamping: chunkedBytes), bound: bound,
-            wait: mixer.configuration.slowMemberWait, now: now)
+            wait: mixer.configuration.slowMemberWait, patience: mixer.configuration.slowMemberPatience, now: now)
         // A message too many for the bound would leave a hole in what this participant sees.
         if verdict == .giveUp || (size > 0 && queued + size > bound + mixer.configuration.maximumMessageSize) {
             giveUpSlow()

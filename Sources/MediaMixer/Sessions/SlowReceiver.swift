@@ -12,9 +12,6 @@ struct SlowReceiver: Sendable {
         case giveUp
     }
 
-    /// How long nothing may move before a receiver counts as standing still.
-    static let patience: TimeAmount = .seconds(1)
-
     private var overSince: NIODeadline?
     private var lastWritten: UInt64 = 0
     private var lastProgress: NIODeadline?
@@ -24,8 +21,10 @@ struct SlowReceiver: Sendable {
     ///   - enqueued: octets ever enqueued.
     ///   - bound: octets that may wait.
     ///   - wait: how long they may be more.
+    ///   - patience: how long nothing may move before the receiver counts as standing still.
     mutating func observe(
-        queued: Int, enqueued: UInt64, bound: Int, wait: TimeAmount, now: NIODeadline
+        queued: Int, enqueued: UInt64, bound: Int, wait: TimeAmount, patience: TimeAmount = .seconds(1),
+        now: NIODeadline
     ) -> Verdict {
         let written = enqueued &- UInt64(clamping: queued)
         if queued == 0 || lastProgress == nil || written > lastWritten { lastProgress = now }
@@ -41,7 +40,7 @@ struct SlowReceiver: Sendable {
         } else {
             overSince = nil
         }
-        guard let lastProgress, now - lastProgress < Self.patience else { return .stalled }
+        guard let lastProgress, now - lastProgress < patience else { return .stalled }
         return .slow
     }
 }

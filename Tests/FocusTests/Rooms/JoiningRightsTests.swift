@@ -64,6 +64,21 @@ struct JoiningRightsTests {
         #expect(try await bench.refusal(of: .invite()).status == 403)
     }
 
+    @Test("the answer promises what the room has: private messages, nicknames (RFC 7701 section 8)")
+    func chatroom() async throws {
+        for isAllowed in [true, false] {
+            var room = RoomConfiguration(address: Bench.room)
+            room.allowsPrivateMessages = isAllowed
+            let bench = Bench {
+                $0.rooms = [room]
+                $0.media.chatroom = ChatroomCapabilities(nicknames: true, privateMessages: true)
+            }
+            let (_, _, answer) = try await bench.invite()
+            let expected = isAllowed ? "a=chatroom:nickname private-messages" : "a=chatroom:nickname"
+            #expect(answer.sdpLine("a=chatroom") == expected)
+        }
+    }
+
     @Test("what the mixer gets: the account, and the room as it is")
     func reservation() async throws {
         let bench = bench { room, condition in

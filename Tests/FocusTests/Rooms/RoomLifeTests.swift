@@ -137,6 +137,16 @@ struct RoomLifeTests {
         #expect(await bench.focus.roomList().count == 2)
     }
 
+    @Test("in a factory's room messages may be to the name that was called")
+    func calledName() async throws {
+        let bench = Bench()
+        await bench.focus.handle(
+            .invite(Call(id: 1), bench.nextTransaction(), .invite("sip:conference@example.com")))
+        guard case .reserve(let join) = await bench.next() else { throw TestFailure() }
+        #expect(join.calledName == "conference")
+        #expect(join.room.user.hasPrefix("conference-") && join.terms?.address == join.room)
+    }
+
     @Test("a static room with the factory's name is that room; without a name there is no factory")
     func factoryName() async throws {
         let address = RoomAddress(user: "conference", domain: "example.com")
