@@ -58,13 +58,15 @@ package final class ConfdProcess: Sendable {
                 found[transport] = found[transport] ?? Self.address(word.dropFirst(transport.count + 1))
             }
         }
+        let second = readyLine.split { " ,=".contains($0) }.filter { $0.hasPrefix("tls:") }.dropFirst().first
+            .flatMap { Self.address($0.dropFirst(4)) }
         for word in readyLine.split(separator: " ") where word.hasPrefix("msrp=") {
             found["msrp"] = Self.address(word.dropFirst(5))
         }
         guard let udp = found["udp"], let tcp = found["tcp"], let tls = found["tls"], let msrp = found["msrp"] else {
             throw SupportError("ports are missing in `\(readyLine)`")
         }
-        trustedTLS = found["tls-trusted"]
+        trustedTLS = found["tls-trusted"] ?? second
         (self.udp, self.tcp, self.tls, self.msrp) = (udp, tcp, tls, msrp)
     }
 

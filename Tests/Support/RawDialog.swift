@@ -12,6 +12,8 @@ package class RawDialog: @unchecked Sendable {
     /// The remote target: where requests within the dialog go.
     package var target: String
     package var sequence = 0
+    /// CSeq of the first REFER within the dialog; 0: there was none.
+    var firstReferral = 0
     var branch: String
 
     /// A dialog to be made by the first request to `remoteURI`.

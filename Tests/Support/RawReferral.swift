@@ -22,6 +22,7 @@ package final class RawReferral: @unchecked Sendable {
         let fields = (referTo.map { "Refer-To: \($0)\r\n" } ?? "") + "Accept: message/sipfrag\r\n" + extra
         response = try dialog.ask("REFER", extra: fields, body: body, type: type)
         sequence = dialog.sequence
+        if dialog.firstReferral == 0 { dialog.firstReferral = sequence }
         if response.status / 100 == 2, !dialog.isEstablished { dialog.establish(by: response) }
     }
 
@@ -33,8 +34,8 @@ package final class RawReferral: @unchecked Sendable {
         guard !message.isResponse, message.method == "NOTIFY", message.callID == dialog.callID,
             let event = message["Event"], event.lowercased().hasPrefix("refer")
         else { return false }
-        // RFC 3515 section 2.4.6: the first REFER of a dialog may leave the id out.
-        guard let id = SIPMessage.parameter("id", of: event) else { return true }
+        // RFC 3515 section 2.4.6: that of the first REFER of a dialog may be left out.
+        guard let id = SIPMessage.parameter("id", of: event) else { return sequence == dialog.firstReferral }
         return id == "\(sequence)"
     }
 

@@ -33,7 +33,8 @@ extension SystemTests {
                 [
                     "-sf", Self.scenario(name), "-i", "127.0.0.1", "-p", "\(port)", "-m", "1", "-nostdin", "-timeout",
                     "40s", "-timeout_error",
-                ], folder: folder.path, name: name)
+                ], folder: folder.path, name: name
+            ).listening(on: port)
         }
 
         @Test("sipp is called into a room and removed again (RFC 4579 sections 5.2, 5.5, 5.11)")
@@ -65,5 +66,22 @@ extension SystemTests {
             #expect(try referral.outcome() == 405)
             #expect(try sipp.waitForExit(within: 20) == .exited(0), "\(sipp.standardOutput.suffix(2000))")
         }
+    }
+}
+
+extension ChildProcess {
+    /// Waits until somebody has the UDP port.
+    fileprivate func listening(on port: UInt16) throws -> ChildProcess {
+        let deadline = Deadline.after(seconds: 10)
+        let suffix = String(format: ":%04X", port)
+        while !deadline.passed {
+            let table = try String(contentsOfFile: "/proc/net/udp", encoding: .utf8)
+            let isTaken = table.split(separator: "\n").contains {
+                $0.split(separator: " ").dropFirst().first?.hasSuffix(suffix) == true
+            }
+            if isTaken { return self }
+            usleep(5_000)
+        }
+        throw SupportError("nobody listens on port \(port)")
     }
 }

@@ -213,7 +213,7 @@ extension SystemTests {
                 let room = "sip:\(name)@127.0.0.1"
                 rooms.append(room)
                 let sees = try alice.watch(contact)
-                #expect(sees.view.present == ["alice"])
+                try sees.until(present: "alice")
                 let bob = try Participant("bob", in: room, of: confd)
                 try sees.until(present: "alice", "bob")
                 #expect(try bob.say("found it") == 200)

@@ -88,3 +88,10 @@ extension RawSubscription {
         try until(what, within: seconds) { _, view in fits(view) }
     }
 }
+
+extension SIPMessage {
+    /// Answers this request with 200.
+    func answered(by client: RawSIPClient) throws {
+        try client.respond(to: self)
+    }
+}
