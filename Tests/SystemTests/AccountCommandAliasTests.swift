@@ -54,5 +54,33 @@ extension SystemTests {
             #expect(try account("remove", "bob@example.com").exit == .exited(0))
             #expect(try account("alias", "list").output == "")
         }
+
+        @Test("while the server runs, a caller may be whom an alias of the account says, and nobody else")
+        func calling() throws {
+            let confd = try ConfdProcess([
+                "SIP": ["auth": "required"], "Database": ["cache_time": "0 s"],
+                "Room lobby@example.com": ["title": "The lobby"],
+            ])
+            #expect(try confd.run("account", "add", "alice@example.com", input: "secret\n").exit == .exited(0))
+            func call(as user: String) throws -> Int {
+                let sip = try RawSIPClient(.udp, to: confd, user: user, domain: "example.com")
+                sip.credentials = SIPCredentials(username: "alice", password: "secret")
+                let call = try sip.invite("sip:lobby@example.com", offer: Offer().text)
+                if call.status == 200 {
+                    try call.ack()
+                    try call.bye()
+                }
+                return call.status
+            }
+            #expect(try call(as: "alice") == 200)
+            #expect(try call(as: "sales") == 403)
+            let added = try confd.run("account", "alias", "add", "alice@example.com", "sales@example.com")
+            #expect(added.exit == .exited(0), "\(added.errors)")
+            #expect(try call(as: "sales") == 200)
+            #expect(try call(as: "boss") == 403)
+            let removed = try confd.run("account", "alias", "remove", "alice@example.com", "sales@example.com")
+            #expect(removed.exit == .exited(0), "\(removed.errors)")
+            #expect(try call(as: "sales") == 403)
+        }
     }
 }

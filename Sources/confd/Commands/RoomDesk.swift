@@ -48,9 +48,9 @@ struct RoomDesk {
     }
 
     func perform(_ order: RoomOrder) async throws(RoomFailure) -> RoomAnswer {
-        do throws(StatusQuestion.Failure) {
+        do throws(ControlQuestion.Failure) {
             let path = ControlSocket.path(stateDirectory: stateDirectory)
-            return try Self.answer(StatusQuestion.ask(path, .room(order)))
+            return try Self.answer(ControlQuestion.ask(path, .room(order)))
         } catch {
             switch error {
             case .other(let reason): throw RoomFailure(reason)
@@ -76,7 +76,7 @@ struct RoomDesk {
 
     func print(text: String, json: String) { StandardOutput.write(output.json ? json + "\n" : text) }
 
-    private static func answer(_ line: [UInt8]) throws(StatusQuestion.Failure) -> RoomAnswer {
+    private static func answer(_ line: [UInt8]) throws(ControlQuestion.Failure) -> RoomAnswer {
         guard let answer = try? JSONDecoder().decode(ControlMessage.Answer.self, from: Data(line)) else {
             throw .other("the server's answer is not understood; is it of another version than this program?")
         }

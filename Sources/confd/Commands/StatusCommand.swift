@@ -35,8 +35,8 @@ struct StatusCommand: ParsableCommand {
         let folder = loaded.settings.conference.stateDirectory ?? StateDirectory.standard
         let path = ControlSocket.path(stateDirectory: folder)
         let answer: [UInt8]
-        do throws(StatusQuestion.Failure) {
-            answer = try StatusQuestion.ask(path)
+        do throws(ControlQuestion.Failure) {
+            answer = try ControlQuestion.ask(path)
         } catch {
             switch error {
             case .notRunning:

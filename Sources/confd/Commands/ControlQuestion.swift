@@ -3,7 +3,7 @@
 #endif
 
 /// Asks the control socket, and waits for its line.
-enum StatusQuestion {
+enum ControlQuestion {
     enum Failure: Error, Equatable {
         case notRunning
         case other(String)
