@@ -185,7 +185,7 @@ import Testing
         try await refer(bench)
         let invite = try await ReferringTests.sent("INVITE", bench)
         await respond(bench, invite, .status(180, "Ringing"))
-        await fire(bench, after: .seconds(7))
+        await bench.fire(after: .seconds(7))
         #expect(await bench.next() == .cancel(Call(id: invite.exchange.id)))
         #expect(try await outcome(bench) == "SIP/2.0 408 Request Timeout\r\n")
         await respond(bench, invite, .status(487, "Request Terminated"))
@@ -379,7 +379,7 @@ import Testing
         try await refer(bench)
         let refer = try await ReferringTests.sent("REFER", bench)
         await bench.focus.handle(.answer(refer.exchange, .status(202)))
-        await fire(bench, after: .seconds(9))
+        await bench.fire(after: .seconds(9))
         #expect(try await outcome(bench) == "SIP/2.0 408 Request Timeout\r\n")
     }
 
@@ -484,15 +484,6 @@ import Testing
             if next == .nothing { throw TestFailure() }
         }
         return false
-    }
-
-    /// Runs timers until one was started with this delay.
-    private func fire(_ bench: Bench, after delay: Duration) async {
-        for _ in 0..<50 {
-            guard let next = bench.stack.pendingDelays.first else { return }
-            await bench.stack.fireTimer(on: bench.focus)
-            if next == delay { return }
-        }
     }
 }
 
