@@ -77,6 +77,7 @@ extension Focus {
             dialogs[call]?.member = nil
             calls[member] = nil
             mixer.leave(member, reason: reason)
+            updateRoster { roster, time in roster.left(member, reason, at: time) }
         }
         vacate(call, dialog)
     }

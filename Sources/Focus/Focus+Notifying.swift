@@ -11,16 +11,18 @@ extension Focus {
     func rosterChanged(_ room: RoomAddress) { peopleChanged(room) }
 
     /// Participants came, left or changed; `updateRoster` calls it.
-    func peopleChanged(_ room: RoomAddress) {
+    ///
+    /// - Parameter isUrgent: to be told at once where the pace allows it.
+    func peopleChanged(_ room: RoomAddress, isUrgent: Bool = true) {
         guard notifying.subscriptions.hasSubscriptions(room) else { return roster.forgetDeparted(room) }
         notifying.tellings[room]?.invalidate()
-        arrangeTelling(room)
+        arrangeTelling(room, isUrgent: isUrgent)
     }
 
     /// The room is gone: its subscriptions end with `noresource` (RFC 4575 section 3.3), its publications are
     /// forgotten, and nobody is in it any more.
     func roomEnded(_ room: RoomAddress) {
-        for id in notifying.subscriptions.subscriptions(of: room) { tell(id) { $0.end(.noresource) } }
+        for id in notifying.subscriptions.subscriptions(of: room) { end(id, .noresource) }
         notifying.tellings[room] = nil
         notifying.policies[room] = nil
         notifying.publications.forget(room)
@@ -33,7 +35,7 @@ extension Focus {
     func endSubscriptions(of account: String, in room: RoomAddress) {
         for id in notifying.subscriptions.subscriptions(of: room)
         where notifying.subscriptions[id]?.caller.account == account {
-            tell(id) { $0.end(.rejected) }
+            end(id, .rejected)
         }
     }
 
@@ -46,11 +48,11 @@ extension Focus {
 
     // MARK: Telling a room's subscribers
 
-    private func arrangeTelling(_ room: RoomAddress) {
+    private func arrangeTelling(_ room: RoomAddress, isUrgent: Bool = false) {
         let settings = configuration.notifying
         guard
             let delay = notifying.tellings[room]?.pace.changed(
-                now: now(), interval: settings.interval, settling: settings.settling)
+                isUrgent: isUrgent, now: now(), interval: settings.interval, settling: settings.settling)
         else { return }
         notifying.lastTimer &+= 1
         let timer = notifying.lastTimer
@@ -121,6 +123,12 @@ extension Focus {
         send(notice, of: id)
     }
 
+    func end(_ id: Subscription.ID, _ reason: SubscriptionMachine.Reason) {
+        guard let room = notifying.subscriptions[id]?.room else { return }
+        let revision = notifying.revision(of: room)
+        tell(id) { $0.end(reason, revision: revision) }
+    }
+
     private func send(_ notice: SubscriptionMachine.Notice, of id: Subscription.ID) {
         guard let subscription = notifying.subscriptions[id] else { return }
         notifying.counters.notifies += 1
@@ -131,7 +139,7 @@ extension Focus {
                 HeaderField("Subscription-State", notice.state.description),
             ],
             body: body(notice, subscription).map {
-                MessageBody(contentType: RosterDocument.contentType, content: $0)
+                MessageBody(contentType: ConferenceInfo.contentType, content: $0)
             })
         notifying.subscriptions.sent(exchange, of: id)
     }
@@ -141,16 +149,13 @@ extension Focus {
         switch notice.content {
         case .nothing: return nil
         case .deleted: return RoomTelling.deleted(room, version: version)
-        case .neutral:
-            return withDocuments(of: room) { telling, _, _, _ in
-                telling.neutralDocument(room).octets(version: version)
-            }
+        case .neutral: return RoomTelling.neutral(room, version: version)
         case .changes:
-            if let changes = notifying.tellings[room]?.changes { return changes.octets(version: version) }
+            if let changes = notifying.tellings[room]?.changes { return changes }
             fallthrough
         case .whole:
             return withDocuments(of: room) { telling, people, facts, roles in
-                telling.wholeDocument(&people, facts, roles).octets(version: version)
+                telling.wholeDocument(&people, facts, roles)
             }
         case .brief(let isWhole):
             return withDocuments(of: room) { _, people, facts, roles in
@@ -232,7 +237,7 @@ extension Focus {
         let now = now()
         if notifying.sweep.map({ $0 <= now }) ?? false { notifying.sweep = nil }
         let (due, next) = notifying.subscriptions.expired(now: now)
-        for id in due { tell(id) { $0.expired(now: now) } }
+        for id in due { end(id, .timeout) }
         let (publications, nextPublication) = notifying.publications.expired(now: now)
         for (room, publication) in publications { publicationExpired(publication, in: room) }
         for deadline in [next, nextPublication] { if let deadline { arrangeSweep(at: deadline) } }
@@ -242,7 +247,7 @@ extension Focus {
     /// or `shutdownTimeout` has passed. To be called before the BYEs, and before the stack goes.
     package func shutdownSubscriptions() async {
         isShuttingDown = true
-        for id in notifying.subscriptions.all { tell(id) { $0.end(.deactivated) } }
+        for id in notifying.subscriptions.all { end(id, .deactivated) }
         guard !notifying.subscriptions.isEmpty, notifying.shutdownWaiter == nil else { return }
         signalling.schedule(after: configuration.notifying.shutdownTimeout) { [weak self] in
             self?.assumeIsolated { $0.finishSubscriptions() }

@@ -12,8 +12,11 @@ extension Focus {
         peopleChanged(room)
     }
 
-    /// What the mixer reports.
+    /// What the mixer reports. That a session is bound is expected of everybody who joins, so it is told with what
+    /// comes next.
     func updateRoster(_ event: MemberEvent) {
-        updateRoster { roster, time in roster.apply(event, at: time) }
+        guard let room = roster.apply(event, at: wallClock()) else { return }
+        let isUrgent = if case .mediaActive = event { false } else { true }
+        peopleChanged(room, isUrgent: isUrgent)
     }
 }

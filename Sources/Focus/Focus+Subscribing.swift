@@ -208,7 +208,7 @@ extension Focus {
         for id in subscriptions {
             guard let subscription = notifying.subscriptions[id], !subscription.machine.isOver else { continue }
             switch judge(subscription.caller, in: subscription.room) {
-            case .refuse: tell(id) { $0.end(.rejected) }
+            case .refuse: end(id, .rejected)
             case .grant(let view, let grant):
                 notifying.subscriptions.setGrant(id, grant)
                 let (revision, now) = (notifying.revision(of: subscription.room), now())

@@ -144,7 +144,7 @@ package actor Focus: SIPHandler {
     }
 
     package func handle(_ event: MemberEvent) {
-        updateRoster { $0.apply(event, at: $1) }
+        updateRoster(event)
         switch event {
         case .ended(let member, let cause): mediaEnded(member.id, cause)
         case .mediaLost(let member):

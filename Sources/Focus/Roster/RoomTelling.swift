@@ -3,18 +3,18 @@ import Payloads
 
 /// The documents about one room, for as long as it has subscribers: what was told, and when.
 ///
-/// A revision is one turn of telling; its documents are rendered once, whoever gets them.
+/// A revision is one turn of telling, and the number of its documents (RFC 4575 section 5.2): each is rendered once,
+/// whoever gets it.
 struct RoomTelling {
     var pace = NotifyPace()
     /// Tells the timer that runs from those that ran before.
     var timer: UInt64 = 0
-    private(set) var revision: UInt64 = 1
+    private(set) var revision: UInt32 = 1
     /// Documents that were rendered.
     private(set) var rendered: UInt64 = 0
     /// What the last revision changed.
-    private(set) var changes: RosterDocument?
-    private var whole: RosterDocument?
-    private var neutral: RosterDocument?
+    private(set) var changes: [UInt8]?
+    private var whole: [UInt8]?
     /// As told last; nil: nothing was.
     private var description: [UInt8]?
     private var state: [UInt8]?
@@ -28,15 +28,14 @@ struct RoomTelling {
     /// The room as it is, for new subscribers and for those who missed something.
     ///
     /// It may hold what the next revision tells once more; that does no harm.
-    mutating func wholeDocument(_ roster: inout RoomRoster, _ facts: RoomFacts, _ roles: Roles) -> RosterDocument {
+    mutating func wholeDocument(_ roster: inout RoomRoster, _ facts: RoomFacts, _ roles: Roles) -> [UInt8] {
         if let whole { return whole }
         if description == nil { note(roster, facts) }
         let users = roster.fragments(of: roster.inOrder.map(\.uri), role: roles) { $0.element(role: $1) }
-        let document = RosterDocument(
-            rendered: ConferenceInfo.document(
-                entity: facts.address.uri, state: .full, version: 0, description: facts.description,
-                hostInfo: facts.hostInfo, conferenceState: facts.conferenceState(users: roster.usersInside),
-                users: users))
+        let document = ConferenceInfo.document(
+            entity: facts.address.uri, state: .full, version: revision, description: facts.description,
+            hostInfo: facts.hostInfo, conferenceState: facts.conferenceState(users: roster.usersInside),
+            users: users)
         rendered &+= 1
         whole = document
         return document
@@ -62,12 +61,11 @@ struct RoomTelling {
         } else {
             let changed = roster.fragments(of: roster.changedInOrder, role: roles) { $0.element(role: $1) }
             let users = changed + roster.removed.sorted().map(RosterUser.deleted)
-            changes = RosterDocument(
-                rendered: ConferenceInfo.document(
-                    entity: facts.address.uri, state: .partial, version: 0,
-                    description: isOther.0 ? description ?? [] : [], hostInfo: isOther.2 ? host ?? [] : [],
-                    conferenceState: isOther.1 ? state ?? [] : [], usersState: .partial,
-                    users: users.isEmpty ? nil : users))
+            changes = ConferenceInfo.document(
+                entity: facts.address.uri, state: .partial, version: revision,
+                description: isOther.0 ? description ?? [] : [], hostInfo: isOther.2 ? host ?? [] : [],
+                conferenceState: isOther.1 ? state ?? [] : [], usersState: .partial,
+                users: users.isEmpty ? nil : users)
             rendered &+= 1
         }
         roster.told()
@@ -81,14 +79,10 @@ struct RoomTelling {
     }
 
     /// A room of which nothing is told (RFC 5025 section 3.2.1, polite-block).
-    mutating func neutralDocument(_ room: RoomAddress) -> RosterDocument {
-        if let neutral { return neutral }
-        let document = RosterDocument(
-            rendered: ConferenceInfo.document(
-                entity: room.uri, state: .full, version: 0,
-                conferenceState: ConferenceInfo.ConferenceState(userCount: 0, isActive: false).xml(), users: []))
-        neutral = document
-        return document
+    static func neutral(_ room: RoomAddress, version: UInt32) -> [UInt8] {
+        ConferenceInfo.document(
+            entity: room.uri, state: .full, version: version,
+            conferenceState: ConferenceInfo.ConferenceState(userCount: 0, isActive: false).xml(), users: [])
     }
 
     /// How many are there, and of the users only the subscriber: what a datagram takes of a large room. The list of

@@ -46,6 +46,26 @@ package struct Roster: Sendable {
         whereabouts[key] = Whereabouts(room: room, user: arrival.uri)
     }
 
+    /// The ACK came: connected. The mixer says the same later, and its session's state.
+    package mutating func entered(_ member: MemberID, at time: Int64) -> RoomAddress? {
+        change(.member(member)) { _, endpoint in
+            guard !endpoint.hasJoined else { return false }
+            endpoint.status = endpoint.direction == .inactive ? .onHold : .connected
+            endpoint.joined = time
+            return true
+        }
+    }
+
+    /// The dialog is over. The mixer says the same later.
+    package mutating func left(_ member: MemberID, _ reason: LeaveReason, at time: Int64) -> RoomAddress? {
+        let key = EndpointKey.member(member)
+        switch reason {
+        case .notCompleted, .replaced: return drop(key)
+        case .removed: return depart(key, Departure(method: .booted, time: time))
+        case .departed, .shutdown: return depart(key, Departure(method: .departed, time: time))
+        }
+    }
+
     /// What the mixer reports.
     package mutating func apply(_ event: MemberEvent, at time: Int64) -> RoomAddress? {
         let member = event.member
@@ -63,12 +83,8 @@ package struct Roster: Sendable {
                 user.nickname = member.nickname
                 return true
             }
-        case .left(_, .notCompleted), .left(_, .replaced):
-            return drop(key)
-        case .left(_, .removed):
-            return depart(key, Departure(method: .booted, time: time))
-        case .left(_, .departed), .left(_, .shutdown):
-            return depart(key, Departure(method: .departed, time: time))
+        case .left(_, let reason):
+            return left(member.id, reason, at: time)
         case .ended(_, let cause):
             return depart(key, Departure(method: .departed, reason: HangUpReason.value(cause), time: time))
         }
@@ -183,15 +199,15 @@ package struct Roster: Sendable {
                 Arrival(uri: member.uri, account: Self.account(of: member.uri), displayName: member.displayName),
                 at: time)
         }
-        return change(key) { user, endpoint in
-            guard !endpoint.hasJoined else { return false }
-            endpoint.status = endpoint.direction == .inactive ? .onHold : .connected
-            endpoint.joined = time
-            endpoint.media = member.isMediaActive ? .active : .awaited
+        let isNew = entered(member.id, at: time) != nil
+        let isOther = change(key) { user, endpoint in
+            let before = (user.displayName, user.nickname, endpoint.media)
             user.displayName = member.displayName ?? user.displayName
             user.nickname = member.nickname ?? user.nickname
-            return true
+            if member.isMediaActive, endpoint.media == .awaited { endpoint.media = .active }
+            return before != (user.displayName, user.nickname, endpoint.media)
         }
+        return isNew ? member.room : isOther
     }
 
     private mutating func set(_ media: Media, of key: EndpointKey) -> RoomAddress? {

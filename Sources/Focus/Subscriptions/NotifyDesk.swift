@@ -27,7 +27,7 @@ struct NotifyDesk {
     }
 
     /// What the room has told last.
-    func revision(of room: RoomAddress) -> UInt64 { tellings[room]?.revision ?? 0 }
+    func revision(of room: RoomAddress) -> UInt32 { tellings[room]?.revision ?? 0 }
 
     /// Nil: no timer needs to be started.
     mutating func arrangeSweep(

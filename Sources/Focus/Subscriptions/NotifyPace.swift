@@ -1,18 +1,20 @@
 /// When a room's changes are told: the first at once, or as soon as what belongs to it has settled, further ones
-/// gathered until the interval is over (RFC 4575 section 3.9).
+/// gathered until the interval is over (RFC 4575 section 3.9). What isn't urgent waits for the interval in any case.
 struct NotifyPace: Sendable, Equatable {
     private var lastTold: ContinuousClock.Instant?
-    /// When the timer that runs is due; nil: none runs.
+    /// When the timer that counts is due; nil: none runs.
     private(set) var due: ContinuousClock.Instant?
 
     init() {}
 
-    /// How long from now the room's changes are to be told; nil: that is arranged already.
+    /// How long from now the room's changes are to be told; nil: that is arranged already. A new timer takes the place
+    /// of one that runs.
     mutating func changed(
-        now: ContinuousClock.Instant, interval: Duration, settling: Duration
+        isUrgent: Bool = true, now: ContinuousClock.Instant, interval: Duration, settling: Duration
     ) -> Duration? {
-        guard due == nil else { return nil }
-        let earliest = lastTold.map { max($0 + interval, now + settling) } ?? now + settling
+        var earliest = now + (isUrgent ? settling : max(interval, settling))
+        if let lastTold { earliest = max(earliest, lastTold + interval) }
+        if let due, due <= earliest { return nil }
         due = earliest
         return earliest - now
     }

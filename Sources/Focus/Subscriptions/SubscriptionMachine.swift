@@ -3,7 +3,8 @@ import SIP
 /// One subscription to a room's roster, as its notifier sees it (RFC 6665 section 4.2).
 ///
 /// One NOTIFY is on its way at a time, and what comes meanwhile is told together when it is answered. What the room
-/// tells is counted in revisions: who has the last one gets the next one's changes, everybody else the whole.
+/// tells is counted in revisions, which number the documents: who has the last one gets the next one's changes,
+/// everybody else the whole.
 struct SubscriptionMachine: Sendable, Equatable {
     /// What somebody may see.
     enum View: Sendable, Equatable {
@@ -36,7 +37,7 @@ struct SubscriptionMachine: Sendable, Equatable {
     struct Notice: Sendable, Equatable {
         let state: SubscriptionState
         let content: Content
-        /// The document's number within the subscription (RFC 4575 section 5.2).
+        /// The document's number (RFC 4575 section 5.2).
         let version: UInt32
     }
 
@@ -61,10 +62,8 @@ struct SubscriptionMachine: Sendable, Equatable {
     private(set) var view: View
     private(set) var deadline: ContinuousClock.Instant
     private(set) var ending: Reason?
-    /// Of the NOTIFY that was sent last.
-    private(set) var version: UInt32 = 0
     /// The last revision whose state the subscriber has, or is being sent; nil: it must be sent the whole.
-    private var told: UInt64?
+    private var told: UInt32?
     private var sent = Content.nothing
     /// The NOTIFY on its way has no answer yet.
     private(set) var isUnderWay = false
@@ -84,11 +83,11 @@ struct SubscriptionMachine: Sendable, Equatable {
 
     /// The SUBSCRIBE was answered, the first one or a refresh: the whole follows at once (RFC 6665 section 4.2.1.2).
     mutating func subscribed(
-        until deadline: ContinuousClock.Instant, revision: UInt64, now: ContinuousClock.Instant
+        until deadline: ContinuousClock.Instant, revision: UInt32, now: ContinuousClock.Instant
     ) -> Notice? {
         guard !isOver else { return nil }
         self.deadline = deadline
-        if deadline <= now { return end(.timeout) }
+        if deadline <= now { return end(.timeout, revision: revision) }
         told = nil
         owesWord = true
         isHeldBack = false
@@ -96,13 +95,13 @@ struct SubscriptionMachine: Sendable, Equatable {
     }
 
     /// The room has something new to tell.
-    mutating func changed(revision: UInt64, now: ContinuousClock.Instant) -> Notice? {
+    mutating func changed(revision: UInt32, now: ContinuousClock.Instant) -> Notice? {
         guard !isOver, view == .everything else { return nil }
         return next(revision: revision, now: now)
     }
 
     /// The room's policy decides otherwise now; nil where it doesn't. A refusal is `end(.rejected)`.
-    mutating func decided(_ view: View, revision: UInt64, now: ContinuousClock.Instant) -> Notice? {
+    mutating func decided(_ view: View, revision: UInt32, now: ContinuousClock.Instant) -> Notice? {
         guard !isOver, view != self.view else { return nil }
         self.view = view
         told = nil
@@ -111,19 +110,14 @@ struct SubscriptionMachine: Sendable, Equatable {
     }
 
     /// Retry-After has passed.
-    mutating func resumed(revision: UInt64, now: ContinuousClock.Instant) -> Notice? {
+    mutating func resumed(revision: UInt32, now: ContinuousClock.Instant) -> Notice? {
         guard !isOver, isHeldBack else { return nil }
         isHeldBack = false
         return next(revision: revision, now: now)
     }
 
-    mutating func expired(now: ContinuousClock.Instant) -> Notice? {
-        guard !isOver, now >= deadline else { return nil }
-        return end(.timeout)
-    }
-
     /// The last NOTIFY. It doesn't wait for an answer to the one before.
-    mutating func end(_ reason: Reason) -> Notice? {
+    mutating func end(_ reason: Reason, revision: UInt32) -> Notice? {
         guard !isOver else { return nil }
         ending = reason
         isUnderWay = true
@@ -134,7 +128,10 @@ struct SubscriptionMachine: Sendable, Equatable {
             case (_, .noresource): .deleted
             case (_, .rejected), (_, .deactivated): .nothing
             }
-        return notice(SubscriptionState("terminated", reason: reason.rawValue), content)
+        // The end of the conference is a change of its own.
+        return notice(
+            SubscriptionState("terminated", reason: reason.rawValue), content,
+            content == .deleted ? revision &+ 1 : revision)
     }
 
     /// - Parameters:
@@ -142,14 +139,13 @@ struct SubscriptionMachine: Sendable, Equatable {
     ///     so large a message (513).
     ///   - retryAfter: seconds.
     mutating func answered(
-        status: Int, isLocal: Bool = false, retryAfter: Int? = nil, revision: UInt64, now: ContinuousClock.Instant
+        status: Int, isLocal: Bool = false, retryAfter: Int? = nil, revision: UInt32, now: ContinuousClock.Instant
     ) -> OnAnswer {
         guard status >= 200 else { return .none }
         if isLocal, status == 513, sent == .whole || sent == .changes {
-            // That one never left, so the number is still to be used.
-            version &-= 1
+            told = revision
             let state = ending.map { SubscriptionState("terminated", reason: $0.rawValue) } ?? self.state(now: now)
-            return .notify(notice(state, .brief(isWhole: sent == .whole)))
+            return .notify(notice(state, .brief(isWhole: sent == .whole), revision))
         }
         isUnderWay = false
         if isOver { return .over }
@@ -178,27 +174,26 @@ struct SubscriptionMachine: Sendable, Equatable {
         }
     }
 
-    private mutating func next(revision: UInt64, now: ContinuousClock.Instant) -> Notice? {
+    private mutating func next(revision: UInt32, now: ContinuousClock.Instant) -> Notice? {
         guard !isUnderWay, !isHeldBack, now < deadline else { return nil }
         switch view {
         case .undecided, .neutral:
             guard owesWord else { return nil }
             owesWord = false
             isUnderWay = true
-            return notice(state(now: now), view == .neutral ? .neutral : .nothing)
+            return notice(state(now: now), view == .neutral ? .neutral : .nothing, revision)
         case .everything:
             guard owesWord || told != revision else { return nil }
-            let content: Content = !isWholeOnly && !owesWord && told.map { $0 + 1 } == revision ? .changes : .whole
+            let content: Content = !isWholeOnly && !owesWord && told.map { $0 &+ 1 } == revision ? .changes : .whole
             owesWord = false
             told = revision
             isUnderWay = true
-            return notice(state(now: now), content)
+            return notice(state(now: now), content, revision)
         }
     }
 
-    private mutating func notice(_ state: SubscriptionState, _ content: Content) -> Notice {
+    private mutating func notice(_ state: SubscriptionState, _ content: Content, _ version: UInt32) -> Notice {
         sent = content
-        if content != .nothing { version &+= 1 }
         return Notice(state: state, content: content, version: version)
     }
 

@@ -119,7 +119,7 @@ struct SubscribingTests {
         let (dialog, _) = try await bench.watch()
         (answer, sent) = try await bench.subscribe(Bench.subscribe(["Expires": "0"]), within: dialog)
         #expect(sent?.header("Subscription-State") == "terminated;reason=timeout")
-        #expect(try sent?.document().version == 2)
+        #expect(try sent?.document().version == 1)
     }
 
     @Test("within a call: the participant's own dialog carries the NOTIFYs, until the call ends")
@@ -276,7 +276,7 @@ struct SubscribingTests {
         await bench.fireTimers()
         let again = try await bench.nextSent().document()
         #expect(again.state == .full)
-        #expect(again.version == 2)
+        #expect(again.version == 1)
     }
 
     @Test("too large for UDP, and no TCP: how many are there, and the subscriber")
@@ -311,7 +311,13 @@ struct SubscribingTests {
         #expect(await bench.focus.notifyCounters.documents == 1)
         _ = try await bench.enter("bob")
         await bench.fireTimers()
-        for _ in 1...5 { await bench.confirm(try await bench.nextSent()) }
+        var bodies: Set<MessageBody?> = []
+        for _ in 1...5 {
+            let sent = try await bench.nextSent()
+            bodies.insert(sent.body)
+            await bench.confirm(sent)
+        }
+        #expect(bodies.count == 1)
         #expect(await bench.focus.notifyCounters.documents == 2)
         #expect(await bench.focus.notifyCounters.notifies == 10)
     }
