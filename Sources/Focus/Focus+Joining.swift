@@ -39,7 +39,7 @@ extension Focus {
             try checkLimits()
             var (dialog, join) = try judge(request, caller, to: address)
             let former = try formerCall(request, caller, in: address)
-            let room = try enter(call, &dialog, &join, replacing: former)
+            let room = try enter(call, &dialog, &join, replacing: former, agent: agent(request.local))
             let answer = AnswerAddress(
                 transaction: transaction, contact: contacts.value(for: room, request: request),
                 route: PeerRoute.source(of: request), agent: agent(request.local))
@@ -125,7 +125,8 @@ extension Focus {
 
     /// The room's word, and its part in the reservation. From now on the call is in the room's book.
     private func enter(
-        _ call: Call, _ dialog: inout ParticipantDialog, _ join: inout JoinRequest, replacing former: Call?
+        _ call: Call, _ dialog: inout ParticipantDialog, _ join: inout JoinRequest, replacing former: Call?,
+        agent: String
     ) throws(Rejection) -> RoomAddress {
         let caller = dialog.caller
         let isFactory = dialog.room.user == configuration.factoryName && rooms[dialog.room] == nil
@@ -135,12 +136,12 @@ extension Focus {
             let isPlainText = join.media.format == .plainText
             let others = room.callCount - (former == nil ? 0 : 1)
             try check(
-                decide(caller, .join(membersInside: others, isPlainText: isPlainText), in: room), agent: join.localHost)
+                decide(caller, .join(membersInside: others, isPlainText: isPlainText), in: room), agent: agent)
             if !dialog.invitees.isEmpty {
                 let who = caller.who(isParticipant: true)
                 try check(
                     RoomPolicy.decide(who, .invite, in: room.configuration, room.condition, now: wallClock()),
-                    agent: join.localHost)
+                    agent: agent)
             }
         } catch {
             if existing == nil { closeRoom(room, reason: "", why: "its maker may not join") }
@@ -181,7 +182,7 @@ extension Focus {
 
     private func reserve(_ join: JoinRequest, for call: Call, answering answer: AnswerAddress) async {
         do throws(JoinRefusal) {
-            reserved(try await mixer.reserve(join), for: call, answering: answer, offering: join.media.path.isEmpty)
+            reserved(try await mixer.reserve(join), join, for: call, answering: answer)
         } catch {
             pendingInvites -= 1
             guard var dialog = dialogs[call] else { return }
@@ -193,14 +194,11 @@ extension Focus {
     }
 
     private func reserved(
-        _ reservation: Reservation, for call: Call, answering answer: AnswerAddress, offering: Bool
+        _ reservation: Reservation, _ join: JoinRequest, for call: Call, answering answer: AnswerAddress
     ) {
         pendingInvites -= 1
         defer { if pendingInvites == 0 { endedEarly.removeAll() } }
-        guard var dialog = dialogs[call] else {
-            mixer.leave(reservation.member, reason: .notCompleted)
-            return
-        }
+        guard var dialog = dialogs[call] else { return release(reservation, join) }
         if let cause = endedEarly.removeValue(forKey: reservation.member) {
             if dialog.machine.refused() == .reject {
                 reject(
@@ -210,13 +208,14 @@ extension Focus {
             forget(call)
             return
         }
-        guard dialog.machine.reserved(offering: offering) == .accept else {
-            mixer.leave(reservation.member, reason: .notCompleted)
+        let isOffering = join.media.path.isEmpty
+        guard dialog.machine.reserved(offering: isOffering) == .accept else {
+            release(reservation, join)
             forget(call)
             return
         }
         let description =
-            offering
+            isOffering
             ? dialog.negotiation.makeOffer(localPath: reservation.localPath)
             : dialog.negotiation.answer(localPath: reservation.localPath)
         dialog.member = reservation.member
@@ -230,6 +229,13 @@ extension Focus {
         if let route = answer.route { signalling.setRoute(call, route) }
         watchForAcknowledgement(call)
         accept(answer.transaction, contact: answer.contact, body: .description(description))
+    }
+
+    /// Nobody waits for the session any more.
+    private func release(_ reservation: Reservation, _ join: JoinRequest) {
+        mixer.leave(reservation.member, reason: .notCompleted)
+        // The room may have ended before the mixer was asked, which then opened it once more.
+        if rooms[join.room] == nil, let terms = join.terms { mixer.close(join.room, version: terms.version) }
     }
 
     // MARK: The ACK

@@ -34,7 +34,7 @@ extension Focus {
         case .server: answerOptions(transaction, contact: contacts.value(for: nil, request: request))
         case .room(let room):
             let contact = contacts.value(for: room, request: request)
-            if configuration.createsRoomsOnDemand || rooms[room] != nil {
+            if configuration.createsRoomsOnDemand || room.user == configuration.factoryName || rooms[room] != nil {
                 answerOptions(transaction, contact: contact)
             } else {
                 reject(transaction, .notFound, metadata: metadata(request), level: .debug)

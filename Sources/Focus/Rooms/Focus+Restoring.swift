@@ -20,7 +20,11 @@ extension Focus {
     /// before the file's.
     private func restore(_ stored: StoredRoom) {
         if rooms[stored.address] != nil {
-            if let room = rooms.change(stored.address, { $0.condition = stored.condition }) { mixer.open(room.terms) }
+            let room = rooms.change(stored.address) {
+                $0.condition = stored.condition
+                $0.storedConfiguration = stored.configuration
+            }
+            if let room { mixer.open(room.terms) }
         } else if let configuration = stored.configuration, configuration.address == stored.address {
             mixer.open(rooms.open(configuration, kind: .stored, condition: stored.condition).terms)
         }
@@ -48,6 +52,7 @@ extension Focus {
                 guard room.kind != .file || room.configuration != wanted else { continue }
                 changed(
                     rooms.change(address) {
+                        if $0.kind == .stored { $0.storedConfiguration = $0.configuration }
                         $0.configuration = wanted
                         $0.kind = .file
                         if let kept = stored[address]?.condition { $0.condition = kept }
@@ -55,6 +60,7 @@ extension Focus {
             } else {
                 let condition = stored[address]?.condition ?? configuration.conditions[address] ?? RoomCondition()
                 mixer.open(rooms.open(wanted, kind: .file, condition: condition).terms)
+                rooms.change(address) { $0.storedConfiguration = stored[address]?.configuration }
                 await policyChanged(address)
             }
         }
@@ -62,7 +68,7 @@ extension Focus {
 
     /// A room that the file no longer names: the store's again, or gone when its last participant has left.
     private func dismiss(_ room: RoomBook.Room, _ stored: StoredRoom?) {
-        if let configuration = stored?.configuration {
+        if let configuration = stored?.configuration ?? room.storedConfiguration {
             changed(
                 rooms.change(room.address) {
                     $0.kind = .stored

@@ -10,6 +10,8 @@ struct RoomBook: Sendable {
         var kind: RoomKind
         var configuration: RoomConfiguration
         var condition: RoomCondition
+        /// What `confd room` made of a room that is in the configuration file too: it holds again without the file.
+        var storedConfiguration: RoomConfiguration?
         /// Who may see the roster (RFC 5025); nil: there is no such document.
         var policy: PolicyDocument?
         /// The account that made a room on demand.
@@ -32,7 +34,8 @@ struct RoomBook: Sendable {
         var stored: StoredRoom? {
             guard kind.isStatic else { return nil }
             return StoredRoom(
-                address: address, configuration: kind == .stored ? configuration : nil, condition: condition)
+                address: address, configuration: kind == .stored ? configuration : storedConfiguration,
+                condition: condition)
         }
 
         func role(of account: String) -> RoomCondition.Role {

@@ -259,6 +259,24 @@ struct RestoringTests {
         await #expect(throws: MemoryRooms.Failure.self) { try await bench.focus.restoreRooms() }
     }
 
+    @Test("a room that confd room made and the file has too is the file's, and the other one's again without it")
+    func both() async throws {
+        let store = MemoryRooms()
+        let bench = Bench(store: store)
+        try await bench.focus.addRoom(RoomConfiguration(address: tea, title: "Mine"))
+        var configuration = await bench.focus.configuration
+        configuration.rooms = [RoomConfiguration(address: tea, title: "The file's")]
+        await bench.focus.configure(configuration)
+        #expect(await bench.focus.roomList().map(\.title) == ["The file's"])
+        try await bench.focus.lock(tea, true)
+        #expect(store.stored(tea)?.configuration?.title == "Mine")
+        configuration.rooms = []
+        await bench.focus.configure(configuration)
+        #expect(await bench.focus.roomList().map(\.title) == ["Mine"])
+        #expect(await bench.focus.roomList().map(\.kind) == [.stored])
+        #expect(await bench.focus.roomList().map(\.isLocked) == [true])
+    }
+
     @Test("a configuration that was read again brings rooms, changes them, and takes them away")
     func reload() async throws {
         let store = MemoryRooms([StoredRoom(address: tea, condition: subject("kept"))])

@@ -195,6 +195,24 @@ struct RoomLifeTests {
         #expect(await bench.focus.roomList().map(\.participants) == [1])
     }
 
+    @Test("a room that ends while somebody comes in is gone afterwards, for the mixer too")
+    func endsMeanwhile() async throws {
+        let bench = Bench()
+        bench.mixer.hold()
+        let transaction = bench.nextTransaction()
+        let call = Call(id: 5)
+        await bench.focus.handle(.invite(call, transaction, .invite()))
+        guard case .reserve = await bench.next() else { throw TestFailure() }
+        #expect(try await bench.focus.closeRoom(Bench.room) == 1)
+        guard case .hangUp(call, _) = await bench.next() else { throw TestFailure() }
+        await bench.focus.handle(.ended(call, .rejected(status: 480)))
+        bench.mixer.goOn()
+        #expect(await bench.next() == .leave(MemberID(number: 1), .notCompleted))
+        await bench.expectQuiet()
+        #expect(bench.mixer.terms(of: Bench.room) == nil)
+        #expect(await bench.focus.dialogCount == 0)
+    }
+
     @Test("a static room stays when everybody has left")
     func staticRoom() async throws {
         let bench = Bench { $0.rooms = [RoomConfiguration(address: Bench.room, title: "Lobby")] }
