@@ -104,4 +104,12 @@ package enum Ending: Sendable, Equatable {
 /// `SIPStack.unownedExecutor` may enter itself by `assumeIsolated`. It must not block.
 package protocol SIPHandler: AnyObject, Sendable {
     func received(_ event: SIPEvent)
+
+    /// Asked before a request outside of all dialogs is looked at: seconds that its source has to wait, who has sent
+    /// too much; nil: none. The stack answers 503 with Retry-After, and no event comes.
+    func secondsToWait(_ source: Endpoint) -> Int?
+}
+
+extension SIPHandler {
+    package func secondsToWait(_ source: Endpoint) -> Int? { nil }
 }

@@ -83,6 +83,8 @@ typedef struct {
 } cs_event;
 
 typedef void cs_event_handler(void *_Nullable context, const cs_event *event);
+/* Seconds that a source has to wait before a request of its own outside of all dialogs is looked at; 0: none. */
+typedef unsigned cs_screen(void *_Nullable context, const cs_endpoint *_Nonnull source);
 typedef void cs_log_handler(void *_Nullable context, int level, const char *line);
 /* Called once, on the thread of cs_run, when the stack is open, or could not be opened (stack is NULL). failed_listener
  * is the index of the listener that could not be opened, or -1. */
@@ -113,6 +115,7 @@ typedef struct {
     int log_level;       /* Sofia's, 0...9 */
     void *_Nullable context;
     cs_event_handler *_Nullable on_event;
+    cs_screen *_Nullable on_arrival;
     cs_log_handler *_Nullable on_log;
     cs_started_handler *_Nullable on_started;
 } cs_configuration;
