@@ -1,6 +1,6 @@
 import DigestAuth
 import Logging
-import SIP
+package import SIP
 
 /// Who asks: proven before anything is granted (RFC 3261 section 22).
 extension Focus {
@@ -28,6 +28,18 @@ extension Focus {
             reject(transaction, .overloaded, metadata: metadata(request), level: .debug)
         }
         return true
+    }
+
+    /// The same question before the request is even read: a flood costs us little then.
+    package nonisolated func secondsToWait(_ source: Endpoint) -> Int? {
+        assumeIsolated { focus in
+            let time = focus.access.time(focus.now())
+            guard let seconds = focus.access.wait(source, at: time) else { return nil }
+            if focus.access.complains(at: time) {
+                focus.logger.warning("too many requests from one address", metadata: ["source": "\(source.host)"])
+            }
+            return seconds
+        }
     }
 
     private func watchLag() {

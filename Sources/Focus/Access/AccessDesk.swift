@@ -94,6 +94,15 @@ struct AccessDesk {
         return nil
     }
 
+    /// Seconds until a source may send again; nil: it may now. Only those that are counted at all are known here.
+    mutating func wait(_ source: Endpoint, at now: UInt64) -> Int? {
+        guard requests.count > 0, let address = Address(source.host),
+            let wait = requests.wait(SourceThrottle.Key(address), at: now)
+        else { return nil }
+        counters.throttled &+= 1
+        return Self.seconds(wait)
+    }
+
     private var isOverloaded: Bool {
         visits.count >= configuration.limits.pendingLookUps
             || gauge.isLate(by: configuration.limits.lag.clampedNanoseconds)
