@@ -61,6 +61,9 @@ struct RoomPolicyOrderTests {
             expected: [("eve@b.example", .block), ("x@a.example", .allow)],
             testDescription: "one of another domain changes nothing for the first"),
         Case(
+            steps: [(.allow, .everyone), (.block, .account("tel:+14085551212"))],
+            expected: [("tel:+14085551212", .block), ("tel:+14085551213", .allow)], testDescription: "a telephone"),
+        Case(
             steps: [(.allow, .account("a@a.example")), (.block, .everyone)],
             expected: [("a@a.example", .block), (nil, .block)], testDescription: "nobody"),
     ]

@@ -122,6 +122,8 @@ struct RoomArgumentsTests {
         #expect(try RoomNames.accountOrDomain("*@Example.com") == "*@example.com")
         #expect(try RoomNames.people("a@x, *@Y.example,a@x") == ["a@x", "*@y.example"])
         #expect(try RoomNames.people("") == [])
+        #expect(try RoomNames.account("TEL:+1-408-555-1212") == "tel:+1-408-555-1212")
+        #expect(throws: RoomFailure.self) { try RoomNames.account("tel:nobody") }
         for text in [
             "", "lobby", "@example.com", "lobby@", "lo\u{7}bby@example.com", "lobby@exa mple.com", "sip:example.com",
             "a@b@c",

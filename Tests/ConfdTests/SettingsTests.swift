@@ -92,7 +92,7 @@ struct SettingsTests {
                     + "[Room lobby@example.com]",
                 "config.ini:15: [Room a@b] tittle: unknown option; did you mean 'title'?",
                 "config.ini:19: [Log] nonsense_beyond_recognition: unknown option; known are level, sip_level, target",
-                "config.ini:4: [SIP] listen: 'upd' is not a transport (udp, tcp, tls); write transport:address:port, "
+                "config.ini:4: [SIP] listen: 'upd' is not a transport (udp, tcp, tls, tls-trusted); write transport:address:port, "
                     + "such as udp:127.0.0.1:5060 or tls:[::1]:5061",
                 "config.ini:2: [SIP] certificate: file 'x.pem' not found (looked for /etc/confd/x.pem)",
                 "config.ini:9: [MSRP] address: '::1': write an IPv6 address in brackets, such as [::1]:5060",

@@ -43,8 +43,10 @@ enum RoomNames {
         return RoomAddress(user: user, domain: RoomResolver.normalized(domain))
     }
 
-    /// `alice@example.com` or `sip:alice@example.com`, with the domain in lower case.
+    /// `alice@example.com` or `sip:alice@example.com`, with the domain in lower case; or `tel:+14085551212`, for whom a
+    /// trusted peer asserts so.
     static func account(_ text: String) throws(RoomFailure) -> String {
+        if let number = telephone(text) { return number }
         let (user, domain) = try parts(text, "'\(text)' is nobody; write user@domain, such as alice@example.com")
         guard user != "*" else { throw RoomFailure("'\(text)' is a whole domain; name one person") }
         return "\(user)@\(domain)"
@@ -52,6 +54,7 @@ enum RoomNames {
 
     /// An account, or `*@example.com`.
     static func accountOrDomain(_ text: String) throws(RoomFailure) -> String {
+        if let number = telephone(text) { return number }
         let (user, domain) = try parts(
             text, "'\(text)' is nobody; write user@domain, such as alice@example.com, or *@example.com for all")
         return "\(user)@\(domain)"
@@ -65,6 +68,16 @@ enum RoomNames {
             if !people.contains(name) { people.append(name) }
         }
         return people
+    }
+
+    /// RFC 3966 section 3, without parameters.
+    private static func telephone(_ text: String) -> String? {
+        guard text.lowercased().hasPrefix("tel:") else { return nil }
+        let number = text.dropFirst(4)
+        guard !number.isEmpty, number.utf8.allSatisfy({ "+0123456789*#-.()ABCDabcd".utf8.contains($0) }) else {
+            return nil
+        }
+        return "tel:\(number)"
     }
 
     private static func parts(_ text: String, _ problem: String) throws(RoomFailure) -> (user: String, domain: String) {

@@ -58,10 +58,10 @@ struct RoomLedger {
     private func stored() async throws -> [StoredRoom] { try await database?.rooms() ?? [] }
 
     private func summaries() async throws -> [RoomSummary] {
-        let stored = try await stored()
-        let addresses = Set(file.map(\.address)).union(stored.map(\.address))
+        let stored = Dictionary(try await stored().map { ($0.address, $0) }) { $1 }
+        let addresses = Set(file.map(\.address)).union(stored.keys)
         return addresses.compactMap { address -> RoomSummary? in
-            guard let details = details(address, stored.first { $0.address == address }) else { return nil }
+            guard let details = details(address, stored[address]) else { return nil }
             return RoomSummary(
                 address: address, kind: details.kind, title: details.condition.title ?? details.configuration.title,
                 participants: 0, isLocked: details.condition.isLocked)

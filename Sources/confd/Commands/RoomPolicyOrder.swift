@@ -73,7 +73,7 @@ enum RoomPolicyPerson: Codable, Sendable, Hashable {
     case everyone
     /// In lower case.
     case domain(String)
-    /// `user@domain`
+    /// `user@domain`, or a `tel:` URI.
     case account(String)
 }
 
@@ -95,8 +95,9 @@ extension PresenceRules {
             add(.many(domain: domain, exceptIDs: named, exceptDomains: []), handling)
         case .account(let account):
             takeOut { if case .one(let id) = $0 { Self.isSame(id, account) } else { false } }
-            except(handling, ids: ["sip:\(account)"], domains: [])
-            add(.one("sip:\(account)"), handling)
+            let id = account.hasPrefix("tel:") ? account : "sip:\(account)"
+            except(handling, ids: [id], domains: [])
+            add(.one(id), handling)
         }
     }
 

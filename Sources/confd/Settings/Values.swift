@@ -1,3 +1,4 @@
+internal import Focus
 internal import SIP
 
 #if canImport(Glibc)
@@ -193,7 +194,7 @@ enum Values {
             guard let at = bare.lastIndex(of: "@"), at != bare.startIndex, bare.index(after: at) != bare.endIndex,
                 !bare.contains(where: { " \t;<>\"".contains($0) })
             else { throw ValueError("'\(item)' is not user@domain; write alice@example.com, or *@example.com for all") }
-            result.append(bare[..<at] + "@" + bare[bare.index(after: at)...].lowercased())
+            result.append(bare[..<at] + "@" + RoomResolver.normalized(String(bare[bare.index(after: at)...])))
         }
         return result
     }
