@@ -150,43 +150,4 @@ struct XMLPresenceRulesTests {
         #expect(rules == .allowAll)
         #expect(rules.decide(identity: nil, now: 0) == .allow && rules.decide(identity: "a@b", now: 0) == .allow)
     }
-
-    @Test("setting what holds for one leaves it to the others as it was, whatever the document says")
-    func changing() throws {
-        let documents = [
-            PresenceRules.allowAll, PresenceRules(rules: []),
-            try rules(rule("<identity><many domain='example.com'/></identity>")),
-            try rules(
-                rule("<identity><one id='sip:alice@example.com'/><one id='sip:bob@example.com'/></identity>")
-                    + rule("<identity><one id='sips:alice@example.com'/></identity>", "confirm")),
-        ]
-        for document in documents {
-            for handling in PresenceRules.Handling.allCases {
-                var changed = document
-                changed.set(handling, for: "alice@example.com")
-                changed = try PresenceRules(parsing: changed.xml())
-                #expect(changed.decide(identity: "sip:alice@example.com", now: 0) == handling)
-                for other in ["sip:bob@example.com", "sip:eve@evil.example"] {
-                    #expect(changed.decide(identity: other, now: 0) == document.decide(identity: other, now: 0))
-                }
-                changed.set(.block, for: "sip:alice@example.com")
-                #expect(changed.decide(identity: "alice@example.com", now: 0) == .block)
-                changed.set(handling, for: "sip:alice@example.com")
-                #expect(changed.decide(identity: "alice@example.com", now: 0) == handling)
-            }
-        }
-    }
-
-    @Test("what was set for one can be taken back")
-    func resetting() throws {
-        var rules = PresenceRules.allowAll
-        rules.set(.block, for: "sip:alice@example.com")
-        rules.set(.block, for: "sip:bob@example.com")
-        #expect(rules.rules.map(\.id) == ["all", "block"])
-        rules.reset("alice@example.com")
-        #expect(rules.decide(identity: "sip:alice@example.com", now: 0) == .allow)
-        #expect(rules.decide(identity: "sip:bob@example.com", now: 0) == .block)
-        rules.reset("sip:bob@example.com")
-        #expect(rules.rules.map(\.id) == ["all"] && rules.decide(identity: "bob@example.com", now: 0) == .allow)
-    }
 }

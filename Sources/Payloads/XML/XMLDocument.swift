@@ -2,10 +2,9 @@ import CLibXML2
 
 /// A document of a peer, read by libxml2 within bounds.
 ///
-/// Nothing is fetched and nothing is expanded: a document type declaration, where entities come from, is refused
-/// (RFC 3023 section 10 warns of them). What could make the parser work hard is looked for before it starts
-/// (`XMLScreen`); depth and number of elements are counted as it goes. Only UTF-8 is read, whatever the document says
-/// it is.
+/// Nothing is fetched and nothing is expanded: a document type declaration, where entities come from, is refused.
+/// What could make the parser work hard is looked for before it starts (`XMLScreen`); depth and number of elements are
+/// counted as it goes. Only UTF-8 is read, whatever the document says it is.
 package struct XMLDocument: Sendable, Hashable {
     package let root: XMLElement
 
