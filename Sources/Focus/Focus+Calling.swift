@@ -21,12 +21,20 @@ extension Focus {
 
     /// Whether a URI means a room of ours, or would bring the request back to us.
     func leadsToUs(_ uri: SIPURI) -> Bool {
-        switch resolver.resolve(uri, local: MediaAuthority.localAddress(facing: uri.host)) {
+        switch resolve(uri) {
         case .room(let address):
             rooms[address] != nil || address.user == configuration.factoryName || outbound.returns(uri)
         case .server: outbound.returns(uri)
         case .unsupportedScheme, .notFound: false
         }
+    }
+
+    /// What a URI that is no Request-URI means here. Of a wildcard listener only the system knows which addresses are
+    /// its own.
+    func resolve(_ uri: SIPURI) -> Resolution {
+        let meaning = resolver.resolve(uri)
+        guard meaning == .notFound, signalling.listeners.contains(where: \.isWildcard) else { return meaning }
+        return resolver.resolve(uri, local: MediaAuthority.localAddress(facing: uri.host))
     }
 
     private var outbound: OutboundAddress {
@@ -68,22 +76,23 @@ extension Focus {
         let authority = mediaAuthority.facing(request.peer, local: request.local.host)
         let join = JoinRequest(
             room: entry.room, roomHosts: [request.contact.host], participant: person.uri, aliases: person.aliases,
-            displayName: person.displayName, account: person.account, media: .offered(isTLS: isTLS),
+            displayName: person.displayName, account: person.account, terms: rooms[entry.room]?.terms,
+            media: .offered(isTLS: isTLS),
             localHost: authority.host, localPort: authority.port, signallingSource: nil)
         Task.immediate {
             do throws(JoinRefusal) {
-                prepared(id, try await mixer.reserve(join))
+                prepared(id, try await mixer.reserve(join), in: join.room)
             } catch {
                 refuse(id, DialOutcome(Rejection(error, agent: "").status))
             }
         }
     }
 
-    private func prepared(_ id: UInt64, _ reservation: Reservation) {
-        guard dialling.change(id, { $0.machine.prepared() }) == true else {
-            return mixer.leave(reservation.member, reason: .notCompleted)
+    private func prepared(_ id: UInt64, _ reservation: Reservation, in room: RoomAddress) {
+        guard dialling.change(id, { $0.machine.prepared() }) == true, let entry = dialling[id] else {
+            return release(reservation, of: room)
         }
-        var negotiation = MSRPNegotiation(local: configuration.media, originID: .random(in: .min ... .max))
+        var negotiation = MSRPNegotiation(local: localMedia(in: entry.room), originID: .random(in: .min ... .max))
         let offer = negotiation.makeOffer(localPath: reservation.localPath)
         _ = dialling.change(id) { entry in
             entry.member = reservation.member

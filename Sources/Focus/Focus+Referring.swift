@@ -62,7 +62,7 @@ extension Focus {
                 throw Rejection(status: 403, why: "an address of ours")
             }
             if let destination = target.destination {
-                guard resolver.resolve(destination, local: request.local.host) == .room(room) else {
+                guard resolve(destination) == .room(room) else {
                     throw Rejection(status: 403, why: "somebody is to be referred elsewhere")
                 }
             }
@@ -162,7 +162,7 @@ extension Focus {
 
     /// Whether a URI is the room's own (RFC 4579 section 5.12; to say BYE to it is our extension).
     private func means(_ uri: SIPURI, _ room: RoomAddress) -> Bool {
-        resolver.resolve(uri, local: MediaAuthority.localAddress(facing: uri.host)) == .room(room)
+        resolve(uri) == .room(room)
     }
 
     /// The calls a URI means: all of a participant's, or that of the device whose Contact it is.

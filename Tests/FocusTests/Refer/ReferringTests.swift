@@ -74,6 +74,17 @@ import Testing
         }
     }
 
+    @Test("an address of ours at our own port is refused, at another port it is somebody else's")
+    func ownAddress() async throws {
+        let bench = Bench(listeners: [Endpoint(transport: .udp, host: "0.0.0.0", port: 5060)])
+        _ = try await alice(bench)
+        let own = try await bench.refusal(of: Self.refer("<sip:bob@127.0.0.1>"))
+        #expect(own.status == 403)
+        await bench.expectQuiet()
+        let other = try await bench.refusal(of: Self.refer("<sip:bob@127.0.0.1:5070>"))
+        #expect(other.status == 202)
+    }
+
     @Test("more subscriptions than reportsPerAccount are refused with 503")
     func tooMany() async throws {
         let bench = Bench { $0.dialling.limits.reportsPerAccount = 0 }
