@@ -292,6 +292,8 @@ struct RelaySettingsTests {
         #expect(ConfigurationNotes(none.0, none.1).lines == [])
         let idle = read("[SIP]\n[Memory]\nalice@example.com = 1\n")
         #expect(
-            ConfigurationNotes(idle.0, idle.1).lines == ["note: [Memory] is not used: there is no [Relay] section"])
+            ConfigurationNotes(idle.0, idle.1).lines == [
+                "note: [Memory] is not used: nobody is asked for an account of it"
+            ])
     }
 }
