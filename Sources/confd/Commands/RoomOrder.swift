@@ -62,7 +62,7 @@ struct RoomFailure: Error, Equatable, CustomStringConvertible {
                 case .kick(_, let account, _): "\(account) is not in \(room)"
                 default: "there is nobody of that name in \(room)"
                 }
-            case .notKept(let reason): "the database could not keep it: \(reason)"
+            case .notKept(let reason): "it can't be kept: \(reason)"
             }
     }
 }
