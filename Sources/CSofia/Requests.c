@@ -292,6 +292,19 @@ static int check(cs_stack *stack, nta_incoming_t *irq, sip_t const *sip, bool ma
     return 0;
 }
 
+/* Seconds that the source of a new request has to wait: a flood is to cost as little as it can, and neither a handle
+ * of the library's nor a copy of the request is needed to say so. */
+static unsigned seconds_to_wait(cs_stack *stack, msg_t *message)
+{
+    su_sockaddr_t address[1];
+    socklen_t size = sizeof address;
+    cs_endpoint source;
+    memset(&source, 0, sizeof source);
+    if (stack->configuration->on_arrival == NULL || msg_get_address(message, address, &size) != 0) return 0;
+    cs_endpoint_from_address(&source, CS_UDP, address);
+    return stack->configuration->on_arrival(stack->configuration->context, &source);
+}
+
 /* Interposed: every request that nua's agent takes comes through here first. */
 int nua_stack_process_request(nua_handle_t *handle, nta_leg_t *leg, nta_incoming_t *irq, sip_t const *sip)
 {
@@ -318,13 +331,25 @@ int nua_stack_process_request(nua_handle_t *handle, nta_leg_t *leg, nta_incoming
         return refuse(stack, irq, 481, "Call Does Not Exist", TAG_NULL());
     /* The library takes a request without To tag for one of the call with that Call-ID and From tag; who does not know
      * our tag is not within the call. */
-    if (!default_handle && !within && !is_session_method(method))
+    if (!default_handle && !within && method != sip_method_ack) {
+        /* RFC 3261 section 8.2.2.2 */
+        if (method == sip_method_invite) return refuse(stack, irq, SIP_482_LOOP_DETECTED, TAG_NULL());
         return refuse(stack, irq, 481, "Call Does Not Exist", TAG_NULL());
-    int status = check(stack, irq, sip, default_handle && method == sip_method_invite);
-    if (status != 0) return status;
-
+    }
     msg_t *message = nta_incoming_getrequest(irq);
     if (message == NULL) return 500;
+    unsigned const wait = default_handle ? seconds_to_wait(stack, message) : 0;
+    if (wait > 0) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", wait);
+        msg_destroy(message);
+        return refuse(stack, irq, SIP_503_SERVICE_UNAVAILABLE, SIPTAG_RETRY_AFTER_STR(text));
+    }
+    int status = check(stack, irq, sip, default_handle && method == sip_method_invite);
+    if (status != 0) {
+        msg_destroy(message);
+        return status;
+    }
     if (is_session_method(method)) {
         /* Session timers and Require are handled here and above, so nua must not see them: its own refresh is an
          * INVITE without an offer, or an UPDATE that the peer may not know. The octets stay in the message. */

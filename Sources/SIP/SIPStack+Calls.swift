@@ -156,10 +156,9 @@ extension SIPStack {
             opaque.append(HeaderField("Session-Expires", "\(configuration.sessionTimer.interval)"))
             opaque.append(HeaderField("Min-SE", "\(configuration.sessionTimer.minimum)"))
         }
-        let found = route == nil ? self.route(to: target) : nil
+        let way = way(to: target, by: route)
         let destination = Destination(
-            target: target, from: from, to: to, route: route ?? found, identity: identity,
-            name: found == nil ? nil : target.host)
+            target: target, from: from, to: to, route: way.endpoint, identity: identity, name: way.name)
         let content = Content(contact: contact, headers: headers, opaqueHeaders: opaque, body: body)
         let pointer = content.withC { content in
             destination.withC { destination in stack.flatMap { cs_invite($0, destination, content) } }

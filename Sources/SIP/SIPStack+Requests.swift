@@ -55,18 +55,17 @@ extension SIPStack {
     }
 
     private func start(_ errand: Errand, continuation: CheckedContinuation<Response, Never>?) -> Exchange? {
-        let found = errand.route == nil ? self.route(to: errand.target) : nil
-        let route = errand.route ?? found
+        let way = way(to: errand.target, by: errand.route)
         var contact = errand.contact
         if contact == nil, errand.needsContact {
-            contact = listenerContact(towards: route ?? errand.target.transportHint)
+            contact = listenerContact(towards: way.endpoint ?? errand.target.transportHint)
         }
         var headers = errand.headers
         headers.addIfAbsent("Supported", configuration.understood.joined(separator: ", "))
         let from = errand.identity.map { "\(errand.from);tag=\($0.fromTag)" } ?? errand.from
         let destination = Destination(
-            target: errand.target, from: from, to: errand.to, route: route, identity: errand.identity,
-            name: found == nil ? nil : errand.target.host)
+            target: errand.target, from: from, to: errand.to, route: way.endpoint, identity: errand.identity,
+            name: way.name)
         let pointer = Content(contact: contact, headers: headers, body: errand.body).withC { content in
             destination.withC { destination in stack.flatMap { cs_send($0, errand.method, destination, content) } }
         }

@@ -76,14 +76,13 @@ package actor SIPStack {
         }
     }
 
-    /// Where a request to `target` goes when nobody says otherwise: a name of the hosts file to its address; nil
-    /// leaves it to Sofia (RFC 3263).
-    func route(to target: SIPURI) -> Endpoint? {
-        guard target.isSIP, let address = hosts.address(of: target.host, reachableFrom: listeners) else { return nil }
-        let transport =
-            target.isSecure
-            ? .tls : target.parameter("transport").flatMap { SIPTransport(rawValue: $0.lowercased()) } ?? .udp
-        return Endpoint(transport: transport, host: address, port: target.port ?? transport.defaultPort)
+    /// Where a request to `target` goes: by `route` where there is one. A name of the hosts file is replaced by its
+    /// address; nil leaves all to Sofia (RFC 3263).
+    func way(to target: SIPURI, by route: Endpoint?) -> (endpoint: Endpoint?, name: String?) {
+        guard let wanted = route ?? (target.isSIP ? target.transportHint : nil),
+            let address = hosts.address(of: wanted.host, reachableFrom: listeners)
+        else { return (route, nil) }
+        return (Endpoint(transport: wanted.transport, host: address, port: wanted.port), wanted.host)
     }
 
     /// Sofia's loop ends when this returns.
@@ -99,6 +98,11 @@ package actor SIPStack {
     /// Sofia's loop has ended and its sockets are closed.
     func closed() {
         for continuation in exchange(&stopping, with: []) { continuation.resume() }
+    }
+
+    /// Whether a source has sent too much: 0 where it has not.
+    func secondsToWait(_ source: Endpoint) -> UInt32 {
+        UInt32(clamping: handler?.secondsToWait(source) ?? 0)
     }
 
     /// Hands an event to the handler. No state of the stack is borrowed meanwhile: the handler may call back.

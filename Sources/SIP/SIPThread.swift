@@ -73,6 +73,7 @@ private final class Bridge {
         c.log_level = logger.logLevel <= .trace ? 9 : logger.logLevel <= .debug ? 3 : 1
         c.context = Unmanaged.passUnretained(self).toOpaque()
         c.on_event = { context, event in Bridge.of(context)?.received(event) }
+        c.on_arrival = { context, source in Bridge.of(context)?.secondsToWait(source) ?? 0 }
         c.on_log = { context, _, line in Bridge.of(context)?.logged(line) }
         c.on_started = { context, stack, index, reason in Bridge.of(context)?.opened(stack, Int(index), reason) }
         let listeners = configuration.listeners.map { cs_endpoint($0) }
@@ -136,6 +137,11 @@ private final class Bridge {
         // Used on this thread only, before this returns.
         nonisolated(unsafe) let copy = event.pointee
         stack?.assumeIsolated { $0.handle(copy) }
+    }
+
+    private func secondsToWait(_ source: UnsafePointer<cs_endpoint>) -> UInt32 {
+        let source = Endpoint(source.pointee)
+        return stack?.assumeIsolated { $0.secondsToWait(source) } ?? 0
     }
 
     private func logged(_ line: UnsafePointer<CChar>?) {

@@ -12,6 +12,7 @@ final class Application: SIPHandler {
         var waiters:
             [(id: UInt64, condition: @Sendable ([SIPEvent]) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
                 []
+        var wait: Int?
         var react: @Sendable (isolated SIPStack, SIPEvent) -> Void = Application.answerEverything
     }
 
@@ -42,6 +43,11 @@ final class Application: SIPHandler {
     func react(_ react: @escaping @Sendable (isolated SIPStack, SIPEvent) -> Void) {
         state.withLock { $0.react = react }
     }
+
+    /// From now on sources have to wait that many seconds.
+    func makeWait(_ seconds: Int?) { state.withLock { $0.wait = seconds } }
+
+    func secondsToWait(_ source: Endpoint) -> Int? { state.withLock { $0.wait } }
 
     func received(_ event: SIPEvent) {
         let react = state.withLock { state in

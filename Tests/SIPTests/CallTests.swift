@@ -315,6 +315,29 @@ import Testing
         await application.stack.shutdown()
     }
 
+    @Test("a challenged INVITE comes again with its Call-ID and tag, even before its ACK (RFC 3261 section 22.2)")
+    func challenged() async throws {
+        let application = try await Application.start()
+        application.react { stack, event in
+            guard case .invite(_, let transaction, let request) = event else { return }
+            stack.respond(to: transaction, status: request.authorizations.isEmpty ? 401 : 200)
+        }
+        for listener in application.stack.listeners {
+            let alice = try Caller(listener)
+            let branch = alice.send("INVITE", body: "v=0\n")
+            #expect(alice.peer.receiveFinal()?.status == 401)
+            alice.send("INVITE", extra: "Authorization: Digest username=\"alice\"\n", body: "v=0\n")
+            let answer = try #require(alice.peer.receive { $0.status >= 200 && $0.status != 401 })
+            #expect(answer.status == 200)
+            alice.send("ACK", sequence: 2, branch: branch)
+            alice.remember(answer)
+            alice.acknowledge()
+            alice.send("BYE")
+            #expect(alice.peer.receive { $0.header("CSeq")?.hasSuffix("BYE") == true }?.status == 200)
+        }
+        await application.stack.shutdown()
+    }
+
     @Test("provisional responses are not sent reliably, since PRACK is not offered (RFC 3262 section 3)")
     func unreliable() async throws {
         let application = try await Application.start()
@@ -328,7 +351,9 @@ import Testing
         let progress = try #require(alice.peer.receive { $0.status == 183 })
         #expect(progress.header("RSeq") == nil)
         #expect(progress.header("Require") == nil)
-        #expect(alice.peer.receiveFinal()?.status == 200)
+        let answer = try #require(alice.peer.receiveFinal())
+        #expect(answer.status == 200)
+        alice.remember(answer)
         alice.send("INVITE", extra: "Require: 100rel\n", body: "v=0\n")
         #expect(alice.peer.receive { $0.status >= 300 }?.status == 420)
         await application.stack.shutdown()

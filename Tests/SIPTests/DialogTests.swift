@@ -122,7 +122,7 @@ import Testing
 
     @Test(
         "who knows a call's Call-ID and From tag but not our tag is not within it",
-        arguments: ["SUBSCRIBE", "REFER", "INFO"])
+        arguments: ["SUBSCRIBE", "REFER", "INFO", "INVITE", "UPDATE", "BYE"])
     func withoutTag(_ method: String) async throws {
         let application = try await Application.start()
         let alice = try Caller(application.stack.listeners[0])
@@ -132,11 +132,13 @@ import Testing
         let mallory = try Caller(application.stack.listeners[0], callID: alice.callID)
         mallory.send(
             method, sequence: 2, extra: "Contact: \(mallory.contact)\nEvent: conference\nRefer-To: <sip:b@h>\n")
-        #expect(mallory.peer.receiveFinal()?.status == 481)
+        #expect(mallory.peer.receiveFinal()?.status == (method == "INVITE" ? 482 : 481))
         #expect(application.events.count == count)
         // And the call goes on.
-        alice.send("INFO")
-        #expect(alice.peer.receiveFinal()?.status == 200)
+        for method in ["INFO", "BYE"] {
+            alice.send(method)
+            #expect(alice.peer.receiveFinal()?.status == 200)
+        }
         await application.stack.shutdown()
     }
 

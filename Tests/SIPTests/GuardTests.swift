@@ -160,6 +160,32 @@ import Testing
         await application.stack.shutdown()
     }
 
+    @Test(
+        "a source that sent too much is answered 503 before its request is read, its calls go on",
+        arguments: Way.allCases)
+    func flood(_ way: Way) async throws {
+        let application = try await start(way)
+        application.react(Application.answerEverything)
+        let listener = application.stack.listeners[0]
+        let alice = listener.transport == .tls ? try Caller(tls: listener) : try Caller(listener)
+        try alice.call()
+        await application.wait(for: "acknowledged")
+        application.makeWait(17)
+        let mallory = listener.transport == .tls ? try Caller(tls: listener) : try Caller(listener)
+        for method in ["INVITE", "SUBSCRIBE", "OPTIONS"] {
+            mallory.send(method, extra: method == "SUBSCRIBE" ? "Contact: \(mallory.contact)\n" : "")
+            let answer = try #require(mallory.peer.receiveFinal())
+            #expect(answer.status == 503)
+            #expect(answer.header("Retry-After") == "17")
+        }
+        #expect(application.names == ["invite", "acknowledged"])
+        for method in ["INFO", "BYE"] {
+            alice.send(method)
+            #expect(alice.peer.receiveFinal()?.status == 200)
+        }
+        await application.stack.shutdown()
+    }
+
     @Test("more calls and pending requests than allowed are answered 503")
     func limits() async throws {
         let application = try await Application.start {

@@ -148,9 +148,17 @@ import Testing
                 $0.trust = authority.pem
                 $0.transactionTimeout = 2000
             }
-            let target = try #require(SIPURI("sips:room@localhost:\(server.stack.listeners[0].port)"))
-            let (response, _) = await client.stack.options(target, from: "<sip:peer@example.com>")
-            #expect((response.status == 200) == passes, "\(response.status) \(response.phrase)")
+            let port = server.stack.listeners[0].port
+            for (target, route) in [
+                ("sips:room@localhost:\(port)", nil),
+                ("sips:room@example.com", Endpoint(transport: .tls, host: "localhost", port: port)),
+            ] {
+                let count = client.answers.count
+                _ = await client.stack.send(
+                    "OPTIONS", to: try #require(SIPURI(target)), from: "<sip:peer@example.com>", route: route)
+                await client.wait(for: "answer", count: count + 1)
+                #expect((client.answers.last?.response.status == 200) == passes, "\(target)")
+            }
             await client.stack.shutdown()
             await server.stack.shutdown()
         }
