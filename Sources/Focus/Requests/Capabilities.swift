@@ -13,10 +13,12 @@ package enum Capabilities {
     /// The package of a focus (RFC 4575), as RFC 4579 section 5.13 wants it named. That of a REFER (RFC 3515) is not
     /// subscribed to by SUBSCRIBE, but its subscriptions are refreshed and ended by it.
     package static let eventPackages = ["conference", "refer"]
-    /// Bodies that are understood (RFC 3261 section 20.1, RFC 5621 section 3).
+    /// Bodies of an INVITE that are understood (RFC 3261 section 20.1, RFC 5621 section 3).
     package static let bodyTypes = [
         "application/sdp", "multipart/mixed", "multipart/alternative", "application/resource-lists+xml",
     ]
+    /// Bodies of other requests: NOTIFY of a REFER of ours (RFC 4579 section 5.13 names it), PUBLISH.
+    private static let furtherTypes = ["message/sipfrag", "application/conference-info+xml"]
 
     static let allow = HeaderField("Allow", methods.joined(separator: ", "))
     static let accept = HeaderField("Accept", bodyTypes.joined(separator: ", "))
@@ -26,7 +28,7 @@ package enum Capabilities {
         configuration.allow = methods
         configuration.supported = optionTags
         configuration.allowEvents = eventPackages
-        configuration.accept = bodyTypes
+        configuration.accept = bodyTypes + furtherTypes
     }
 
     /// Methods that SIP's RFCs define: 405 where they are not served, 501 for others (RFC 3261 sections 8.2.1, 21.5.2).
