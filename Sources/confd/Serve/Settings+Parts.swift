@@ -223,7 +223,9 @@ extension ListenEntry {
             case .tls: .tls
             case .tlsTrusted: .tls
             }
-        return Endpoint(transport: transport, host: host == "*" ? "0.0.0.0" : host, port: port)
+        return Endpoint(
+            transport: transport, host: host == "*" ? "0.0.0.0" : host, port: port,
+            isTrusted: self.transport == .tlsTrusted)
     }
 }
 
