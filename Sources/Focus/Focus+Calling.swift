@@ -44,7 +44,8 @@ extension Focus {
     // MARK: By REFER
 
     func sendRefer(_ id: UInt64) {
-        guard let entry = dialling[id], let request = head(of: entry) else { return }
+        guard let entry = dialling[id] else { return }
+        guard let request = head(of: entry) else { return withdraw(id) }
         var headers = [HeaderField("Refer-To", "<\(meetingPoint(entry.room, contact: request.contact))>")]
         headers += self.headers(of: entry) + answers(id, method: "REFER")
         let exchange = signalling.send(
@@ -64,7 +65,8 @@ extension Focus {
     // MARK: By INVITE
 
     func prepare(_ id: UInt64, isTLS: Bool) {
-        guard let entry = dialling[id], let request = head(of: entry) else { return }
+        guard let entry = dialling[id] else { return }
+        guard let request = head(of: entry) else { return withdraw(id) }
         if let member = entry.member { mixer.leave(member, reason: .notCompleted) }
         _ = dialling.change(id) { $0.member = nil }
         let person = caller(for: entry.invitee)
@@ -103,7 +105,8 @@ extension Focus {
     }
 
     func sendInvite(_ id: UInt64, retrying: Call? = nil) {
-        guard let entry = dialling[id], let offer = entry.offer, let request = head(of: entry) else { return }
+        guard let entry = dialling[id], let offer = entry.offer else { return }
+        guard let request = head(of: entry) else { return withdraw(id) }
         var headers = self.headers(of: entry) + answers(id, method: "INVITE")
         if let replaces = entry.invitee.replaces {
             headers += [HeaderField("Replaces", replaces), HeaderField("Require", "replaces")]
@@ -173,7 +176,7 @@ extension Focus {
 
     // MARK: Parts of requests
 
-    /// What all requests to somebody have in common.
+    /// What all requests to somebody have in common; nil when the room is gone.
     private struct Head {
         let from: String
         let to: String

@@ -56,12 +56,16 @@ extension Focus {
 
     /// The room has ended: calls to people who have not answered are given up.
     func stopDialling(to room: RoomAddress) {
-        for id in dialling.entries(in: room) { withdraw(id) }
+        startDialling { focus in
+            for id in focus.dialling.entries(in: room) { focus.withdraw(id) }
+        }
     }
 
     /// We are going down.
     func stopDialling() {
-        for id in dialling.ids { withdraw(id) }
+        startDialling { focus in
+            for id in focus.dialling.ids { focus.withdraw(id) }
+        }
     }
 
     /// Somebody came into the room by an INVITE of theirs: if a REFER of ours asked them to, it has its outcome.
@@ -132,7 +136,8 @@ extension Focus {
 
     private func answered(_ id: UInt64, _ response: Response) -> DialOut.Action? {
         let isChallenge = response.status == 401 || response.status == 407
-        let credentials = configuration.dialling.credentials
+        let target = dialling[id]?.invitee.uri
+        let credentials = target.map(provesItself) == true ? configuration.dialling.credentials : nil
         return dialling.change(id) { entry in
             entry.machine.answered(
                 DialOutcome(response),
@@ -141,12 +146,26 @@ extension Focus {
         }
     }
 
+    /// Whether who challenges us may have our password's digest: the proxy that it is for, or without one the servers
+    /// of our own domains. People are called at others' word, and any of them could be after it.
+    private func provesItself(to target: SIPURI) -> Bool {
+        configuration.dialling.proxy != nil || resolver.servedDomain(target.host, local: nil) != nil
+    }
+
     // MARK: Doing
 
-    private func startDialling() {
-        for id in dialling.startable(configuration.dialling.limits) {
-            dialCounters.started &+= 1
-            perform(dialling.change(id) { $0.machine.begin() }, id)
+    /// Calls those for whom there is a place after `first`. What ends meanwhile makes places for others, who are called
+    /// here too, not from where it ends: neither before those that `first` gives up, nor one within the other.
+    private func startDialling(_ first: (isolated Focus) -> Void = { _ in }) {
+        guard !dialling.isStarting else { return first(self) }
+        dialling.isStarting = true
+        defer { dialling.isStarting = false }
+        first(self)
+        while case let ids = dialling.startable(configuration.dialling.limits), !ids.isEmpty {
+            for id in ids {
+                dialCounters.started &+= 1
+                perform(dialling.change(id) { $0.machine.begin() }, id)
+            }
         }
     }
 
@@ -173,7 +192,7 @@ extension Focus {
         }
     }
 
-    private func withdraw(_ id: UInt64) { perform(dialling.change(id) { $0.machine.withdrawn() }, id) }
+    func withdraw(_ id: UInt64) { perform(dialling.change(id) { $0.machine.withdrawn() }, id) }
 
     private func finish(_ id: UInt64, _ outcome: DialOutcome) {
         guard let entry = dialling.remove(id) else { return }

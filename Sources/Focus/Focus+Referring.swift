@@ -33,8 +33,7 @@ extension Focus {
         case .unsupportedScheme: throw .unsupportedScheme
         case .server, .notFound: throw .notFound
         case .room(let room):
-            guard rooms[room] != nil else { throw .notFound }
-            // RFC 3515 section 2.2: without one no NOTIFY could be sent.
+            // Whether it exists a stranger is not told. RFC 3515 section 2.2: without one no NOTIFY could be sent.
             guard let contact = request.contacts.first, contact.uri.isSIP else { throw .malformed("no usable Contact") }
             return room
         }
@@ -144,6 +143,7 @@ extension Focus {
         guard isOwn else { return nil }
         named.uri = name
         named.parameters = []
+        if (named.displayName?.utf8.count ?? 0) > ReferTarget.longestName { named.displayName = nil }
         return named.description
     }
 

@@ -59,6 +59,8 @@ struct DialOutDesk: Sendable {
     private var hosts = DestinationRate()
     private var lastID: UInt64 = 0
     private(set) var underWay = 0
+    /// Places are being filled.
+    var isStarting = false
 
     var count: Int { entries.count }
     var waiting: Int { queue.count }

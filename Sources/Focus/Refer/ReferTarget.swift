@@ -13,6 +13,9 @@ struct ReferTarget: Sendable, Equatable {
     /// `?Refer-To=`: where a REFER of ours is to send them (RFC 4579 section 5.7).
     var destination: SIPURI?
 
+    /// Octets of a display name that are taken.
+    static let longestName = 256
+
     enum Defect: Error, Sendable, Equatable {
         /// 416
         case scheme
@@ -36,7 +39,9 @@ struct ReferTarget: Sendable, Equatable {
             case "REFER": .refer
             case let other?: throw .method(other)
             }
-        invitee = Invitee(uri: Self.bare(uri), displayName: displayName)
+        // A longer name than others may have is nobody's.
+        let name = displayName.flatMap { $0.utf8.count <= Self.longestName ? $0 : nil }
+        invitee = Invitee(uri: Self.bare(uri), displayName: name)
         if let value = headers["refer-to"] {
             guard !headers.repeats("refer-to"), let target = NameAddr(value)?.uri, target.isSIP else {
                 throw .malformed

@@ -456,6 +456,33 @@ import Testing
         #expect(second.target == SIPURI("sip:carol@h"))
     }
 
+    @Test("the room's end calls none of those who wait")
+    func endedQueue() async throws {
+        let bench = Self.bench(.refer) { $0.dialling.limits.underWayPerRoom = 1 }
+        let (call, _, _) = try await bench.invite(
+            Self.list("<entry uri=\"sip:bob@h\"/>", "<entry uri=\"sip:carol@h\"/>"))
+        await bench.focus.handle(.acknowledged(call, nil))
+        _ = try await ReferringTests.sent("REFER", bench)
+        await bench.focus.stopDialling(to: Bench.room)
+        await bench.expectQuiet()
+        let status = await bench.focus.dialStatus
+        #expect(status.underWay == 0)
+        #expect(status.waiting == 0)
+    }
+
+    @Test("a long list of people who may not come is done with at once")
+    func bannedList() async throws {
+        let bench = Self.bench {
+            $0.dialling.limits.listEntries = 400
+            $0.dialling.limits.underWayPerRoom = 1
+        }
+        let (call, _, _) = try await bench.invite(Self.list((0..<400).map { "<entry uri=\"sip:u\($0)@h\"/>" }.joined()))
+        await bench.focus.ban("*@h")
+        await bench.focus.handle(.acknowledged(call, nil))
+        #expect(await bench.focus.dialStatus.failed == 400)
+        #expect(await bench.focus.dialStatus.waiting == 0)
+    }
+
     @Test("who is being called is not called again: 491")
     func twice() async throws {
         let bench = Self.bench(.refer)
