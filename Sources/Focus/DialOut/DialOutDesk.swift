@@ -25,7 +25,9 @@ struct DialOutDesk: Sendable {
         var offer: [UInt8]?
         var sendsHistory: Bool
         var call: Call?
-        var exchange: Exchange?
+        /// Our REFERs: the one that counts is the last.
+        fileprivate(set) var exchanges: [Exchange] = []
+        var exchange: Exchange? { exchanges.last }
         /// Which timer counts.
         var timer: UInt64 = 0
 
@@ -145,6 +147,7 @@ struct DialOutDesk: Sendable {
     mutating func remove(_ id: UInt64) -> Entry? {
         guard let entry = entries.removeValue(forKey: id) else { return nil }
         places[Place(room: entry.room, account: entry.account)] = nil
+        for exchange in entry.exchanges { exchanges[exchange] = nil }
         Self.release(&perAccount, entry.asker)
         if let index = queue.firstIndex(of: id) {
             queue.remove(at: index)
@@ -170,7 +173,7 @@ struct DialOutDesk: Sendable {
 
     mutating func sent(_ exchange: Exchange, for id: UInt64) {
         exchanges[exchange] = id
-        _ = change(id) { $0.exchange = exchange }
+        _ = change(id) { $0.exchanges.append(exchange) }
     }
 
     /// Whose INVITE that is the newest of.
@@ -190,7 +193,4 @@ struct DialOutDesk: Sendable {
 
     /// The call is a participant's now, or is over. False: it was no call of ours.
     mutating func forget(_ call: Call) -> Bool { calls.removeValue(forKey: call) != nil }
-
-    /// No answer comes to that REFER any more.
-    mutating func forget(_ exchange: Exchange) { exchanges[exchange] = nil }
 }

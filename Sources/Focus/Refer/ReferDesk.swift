@@ -18,6 +18,8 @@ struct ReferDesk: Sendable {
         /// The Contact of our requests within the dialog.
         let contact: String
         var machine: ReferMachine
+        /// The NOTIFY that has no answer yet.
+        fileprivate(set) var exchange: Exchange?
     }
 
     private var reports: [Key: Report] = [:]
@@ -76,7 +78,10 @@ struct ReferDesk: Sendable {
         return result
     }
 
-    mutating func sent(_ exchange: Exchange, for key: Key) { exchanges[exchange] = key }
+    mutating func sent(_ exchange: Exchange, for key: Key) {
+        exchanges[exchange] = key
+        reports[key]?.exchange = exchange
+    }
 
     /// Whose NOTIFY it was; forgotten when the answer is final.
     mutating func answered(_ exchange: Exchange, isFinal: Bool) -> Key? {
@@ -86,6 +91,7 @@ struct ReferDesk: Sendable {
     /// - Returns: the dialog, when nothing of this kind is left in it.
     mutating func forget(_ key: Key) -> DialogReference? {
         guard let report = reports.removeValue(forKey: key) else { return nil }
+        if let exchange = report.exchange { exchanges[exchange] = nil }
         let account = report.caller.account
         perAccount[account, default: 1] -= 1
         if perAccount[account] == 0 { perAccount[account] = nil }

@@ -147,4 +147,19 @@ import Testing
         #expect(desk.forget(Call(id: 1)) == true)
         #expect(desk.forget(Call(id: 3)) == false)
     }
+
+    @Test("what is over leaves nothing behind")
+    func forgotten() throws {
+        let limits = DialConfiguration.Limits()
+        var desk = DialOutDesk()
+        let id = try add(&desk, "a", limits)
+        desk.sent(Exchange(id: 1), for: id)
+        desk.sent(Exchange(id: 2), for: id)
+        #expect(desk.entry(of: Exchange(id: 1))?.exchange == Exchange(id: 2))
+        desk.remove(id)
+        #expect(desk.entry(of: Exchange(id: 1)) == nil)
+        #expect(desk.entry(of: Exchange(id: 2)) == nil)
+        #expect(desk.entry(for: "a@h", in: Bench.room) == nil)
+        #expect(desk.waiting == 0)
+    }
 }

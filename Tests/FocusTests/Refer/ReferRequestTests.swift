@@ -111,6 +111,25 @@ import Testing
         #expect(try Self.read(Self.refer("<sip:a@h>", headers: headers)).wantsReport == wantsReport)
     }
 
+    @Test("whatever is left of a Refer-To is judged, at every cut and with every octet changed")
+    func mutations() {
+        let whole = Array(
+            "\"Carol\" <sip:carol@[::1]:5070;method=REFER?Refer-To=sip:a%40h&Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>;x=y"
+                .utf8)
+        var taken = 0
+        for index in whole.indices {
+            for octet in [UInt8(ascii: "%"), 0x22, 0x3c, 0x3b, 0x2c, 0xff, 0x20] {
+                var changed = whole
+                changed[index] = octet
+                for text in [Array(whole[..<index]), changed, Array(whole[index...])] {
+                    let request = Self.refer(String(decoding: text, as: UTF8.self))
+                    if (try? Self.read(request)) != nil { taken += 1 }
+                }
+            }
+        }
+        #expect(taken > 0)
+    }
+
     // MARK: Lists
 
     private static let list = """
