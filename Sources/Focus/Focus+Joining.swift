@@ -198,7 +198,7 @@ extension Focus {
     ) {
         pendingInvites -= 1
         defer { if pendingInvites == 0 { endedEarly.removeAll() } }
-        guard var dialog = dialogs[call] else { return release(reservation, join) }
+        guard var dialog = dialogs[call] else { return release(reservation, of: join.room) }
         if let cause = endedEarly.removeValue(forKey: reservation.member) {
             if dialog.machine.refused() == .reject {
                 reject(
@@ -210,7 +210,7 @@ extension Focus {
         }
         let isOffering = join.media.path.isEmpty
         guard dialog.machine.reserved(offering: isOffering) == .accept else {
-            release(reservation, join)
+            release(reservation, of: join.room)
             forget(call)
             return
         }
@@ -226,16 +226,18 @@ extension Focus {
             roster.expect(reservation.member, in: dialog.room, Roster.Arrival(dialog), at: time)
             return nil
         }
+        // Nobody is told, but who asks now sees it.
+        notifying.tellings[dialog.room]?.invalidate()
         if let route = answer.route { signalling.setRoute(call, route) }
         watchForAcknowledgement(call)
         accept(answer.transaction, contact: answer.contact, body: .description(description))
     }
 
-    /// Nobody waits for the session any more.
-    private func release(_ reservation: Reservation, _ join: JoinRequest) {
+    /// Gives back a session that nobody waits for any more.
+    func release(_ reservation: Reservation, of room: RoomAddress) {
         mixer.leave(reservation.member, reason: .notCompleted)
         // The room may have ended before the mixer was asked, which then opened it once more.
-        if rooms[join.room] == nil, let terms = join.terms { mixer.close(join.room, version: terms.version) }
+        if rooms[room] == nil { mixer.close(room, version: rooms.lastVersion) }
     }
 
     // MARK: The ACK

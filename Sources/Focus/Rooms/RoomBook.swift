@@ -44,7 +44,8 @@ struct RoomBook: Sendable {
     }
 
     private var rooms: [RoomAddress: Room] = [:]
-    private var lastVersion: UInt64 = 0
+    /// Whatever is made or changed from now on has a larger one.
+    private(set) var lastVersion: UInt64 = 0
 
     /// The rooms of the configuration file, before anybody has changed them.
     init(_ configuration: FocusConfiguration) {
