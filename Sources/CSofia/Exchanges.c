@@ -110,16 +110,13 @@ static int on_answer(cs_exchange *exchange, nta_outgoing_t *request, sip_t const
         /* RFC 3261 section 21.5.7, said by ourselves. */
         if (is_local && status == 503 && exchange->size > LARGEST_DATAGRAM - USUAL_HEAD)
             status = 513, phrase = "Message Too Large";
-        /* Ended before the application hears of it: it may shut the stack down. */
-        cs_dialog *dialog = exchange->dialog;
-        exchange->dialog = NULL;
+        /* All but the response ends before the application hears of it: it may shut the stack down. */
         event.status = status;
         event.phrase = phrase;
         exchange->request = NULL;
         forget(exchange);
         stack->configuration->on_event(stack->configuration->context, &event);
         nta_outgoing_destroy(request);
-        if (dialog != NULL) cs_dialog_close(dialog);
         return 0;
     }
     event.status = status;

@@ -121,6 +121,31 @@ import Testing
         await application.stack.shutdown()
     }
 
+    @Test("the stack may be shut down while an answer is told, or a request")
+    func shutdownInside() async throws {
+        for method in ["OPTIONS", "REFER", "NOTIFY"] {
+            let application = try await Application.start()
+            let server = try Server()
+            application.react { stack, event in
+                switch event {
+                case .answer, .notify: Task.immediate { await stack.shutdown() }
+                default: break
+                }
+                if case .notify(_, let transaction, _) = event { stack.respond(to: transaction, status: 200) }
+            }
+            if method == "OPTIONS" {
+                _ = await application.stack.send(
+                    "OPTIONS", to: try #require(SIPURI("sip:bob@127.0.0.1:\(server.port)")), from: "<sip:a@h>")
+            } else {
+                _ = try await refer(application, to: server)
+            }
+            let request = try #require(server.receive { $0.method == "OPTIONS" || $0.method == "REFER" })
+            server.send(method == "NOTIFY" ? notify(request, from: server, sequence: 1) : request.ok())
+            await application.wait(for: method == "NOTIFY" ? "notify" : "answer")
+            await application.stack.shutdown()
+        }
+    }
+
     @Test("beyond the limit the oldest REFERs are forgotten")
     func limit() async throws {
         let application = try await Application.start { $0.maximumReferrals = 2 }
