@@ -53,7 +53,10 @@ package final class RosterCrowd {
             "SUBSCRIBE", extra: "Event: conference\r\nExpires: 3600\r\nAccept: application/conference-info+xml\r\n")
         guard response.status == 200 else { throw SupportError("SUBSCRIBE was answered `\(response.startLine)`") }
         dialog.establish(by: response)
-        members.append(Member(client, dialog, call, msrp))
+        let member = Member(client, dialog, call, msrp)
+        members.append(member)
+        // The first NOTIFY may have come with the response: poll(2) knows nothing of it any more.
+        try serve(member)
     }
 
     /// Answers NOTIFYs until `isEnough` or the time is over; whether it was enough.

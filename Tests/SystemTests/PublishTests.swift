@@ -1,3 +1,4 @@
+import Foundation
 import Support
 import Testing
 
@@ -78,12 +79,21 @@ extension SystemTests {
             let removed = try publish(
                 alice, nil, fields: "Event: conference\r\nExpires: 0\r\nSIP-If-Match: \(third)\r\n")
             #expect(removed.status == 200)
-            if persists {
-                _ = try sees.notificationIfAny(within: 0.5)
-                #expect(sees.view.description?.value("subject") == "two")
-            } else {
-                try sees.until("no subject") { $0.description?.value("subject") == nil }
+            // What is taken back is gone, whatever publish_persists says: it speaks of expiry.
+            try sees.until("no subject") { $0.description?.value("subject") == nil }
+
+            let short = try publish(
+                alice, "<subject>three</subject>",
+                fields: Self.fields.replacingOccurrences(of: "Expires: 600", with: "Expires: 1"))
+            guard short.status == 200 else {
+                #expect(short.status == 423)
+                #expect(short["Min-Expires"].flatMap { Int($0) } != nil)
+                return
             }
+            try sees.until("three") { $0.description?.value("subject") == "three" }
+            let later = try sees.notificationIfAny(within: 4)
+            #expect((later == nil) == persists)
+            #expect(sees.view.description?.value("subject") == (persists ? "three" : nil))
         }
 
         @Test("anything else in the body gets 403, or 400 where it is no conference-info; nothing changes")

@@ -13,7 +13,7 @@ extension SystemTests {
         private func entities(_ alice: Participant) throws -> [String] {
             let sees = try alice.watch()
             defer { _ = try? sees.subscribe(expires: 0) }
-            return sees.view.users.keys.filter { $0 != "sip:alice@example.com" }.sorted()
+            return sees.view.connected.filter { $0 != "sip:alice@example.com" }
         }
 
         @Test(

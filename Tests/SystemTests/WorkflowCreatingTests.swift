@@ -184,6 +184,19 @@ extension SystemTests {
             for bystander in bystanders { #expect(try bystander.hears(within: 0.2) == nil) }
         }
 
+        @Test("RFC 4579 section 5.3: a room made beforehand by a program beside the focus is dialled like any other")
+        func madeByCommand() throws {
+            let confd = try ConfdProcess(Workflow.options(["Conference": ["adhoc_rooms": "No"]]))
+            let room = "sip:planned@127.0.0.1"
+            let alice = try RawSIPClient(.udp, to: confd, user: "alice")
+            #expect(try alice.invite(room, offer: Offer().text).status == 404)
+            let added = try confd.run("room", "add", "planned@127.0.0.1", "--title", "Planned")
+            #expect(added.exit == .exited(0), "\(added.errors)")
+            let inside = try Participant("alice", in: room, of: confd)
+            #expect(inside.call.response["Contact"]?.contains("isfocus") == true)
+            #expect(try inside.watch().view.description?.value("display-text") == "Planned")
+        }
+
         ///     Alice                        Focus
         ///       | INVITE sip:conference@...  |
         ///       |--------------------------->|

@@ -88,10 +88,3 @@ extension RawSubscription {
         try until(what, within: seconds) { _, view in fits(view) }
     }
 }
-
-extension SIPMessage {
-    /// Answers this request with 200.
-    func answered(by client: RawSIPClient) throws {
-        try client.respond(to: self)
-    }
-}
