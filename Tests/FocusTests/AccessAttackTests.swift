@@ -276,6 +276,31 @@ struct AccessAttackTests {
         #expect(await bench.focus.admitting.isEmpty)
     }
 
+    @Test("who is called at a participant's word does not get our password's digest by challenging us")
+    func phishing() async throws {
+        let bench = bench {
+            $0.dialling.credentials = .init(user: "focus", password: "secret")
+            $0.adhoc.dialOut = .refer
+            $0.adhoc.dialOutFallback = nil
+        }
+        let call = try await alice(in: bench)
+        let refer = Request.make(
+            "REFER", "sip:lobby@192.0.2.1:5060",
+            headers: ["Refer-To": "<sip:mallory@evil.example>", "Refer-Sub": "false"])
+        #expect(try await send(bench, refer, within: .call(call)).status == 202)
+        guard case .sent(let sent) = await bench.next() else { throw TestFailure() }
+        #expect(sent.method == "REFER" && sent.target?.host == "evil.example")
+        let challenge = "WWW-Authenticate: Digest realm=\"evil\", nonce=\"n\", qop=\"auth\", algorithm=MD5\r\n"
+        await bench.focus.handle(
+            .answer(
+                sent.exchange,
+                Response(
+                    status: 401, phrase: "Unauthorized", headers: HeaderFields(octets: Array(challenge.utf8)),
+                    body: nil,
+                    source: Self.elsewhere)))
+        await bench.expectQuiet()
+    }
+
     @Test("BYE, ACK and CANCEL are never challenged (RFC 3261 section 22.1)")
     func unchallenged() async throws {
         let bench = bench()
