@@ -174,7 +174,7 @@ extension SIPStack {
         }
         let call = Call(id: cs_call_id(pointer))
         let record = CallRecord(call: call, pointer: pointer, phase: .calling)
-        if body?.mediaType == "application/sdp" { record.localDescription = body }
+        record.localDescription = body?.sessionDescription
         record.contact = contact ?? listenerContact(towards: destination.route ?? target.transportHint)
         calls[call.id] = record
         return call

@@ -136,7 +136,11 @@ import Testing
                 + "Content-Type: application/resource-lists+xml\r\n"
                 + "Content-Disposition: recipient-list-history; handling=optional\r\n\r\n<x/>\r\n--b--\r\n")
         #expect(SessionBody(body) == .description(Array("v=0\r\n".utf8)))
+        // What refreshes of the session repeat.
+        #expect(body.sessionDescription == MessageBody(sdp: "v=0\r\n"))
         let plain = InvitationBody.make(description: Array("v=0\r\n".utf8), history: nil, boundary: "b")
         #expect(plain.mediaType == "application/sdp")
+        #expect(plain.sessionDescription == plain)
+        #expect(MessageBody(contentType: "text/plain", content: []).sessionDescription == nil)
     }
 }
