@@ -7,8 +7,12 @@ import SIP
 extension Focus {
     // MARK: What others call
 
-    /// The room's configuration or condition changed: title, subject, roles, whether it is locked.
-    func rosterChanged(_ room: RoomAddress) { peopleChanged(room) }
+    /// The room's configuration or condition changed: title, subject, roles, bans, whether it is locked.
+    func rosterChanged(_ room: RoomAddress) {
+        judgeAgain(notifying.subscriptions.subscriptions(of: room))
+        withDocuments(of: room) { _, people, _, roles in people.updateRoles(roles) }
+        peopleChanged(room)
+    }
 
     /// Participants came, left or changed; `updateRoster` calls it.
     ///
@@ -85,6 +89,7 @@ extension Focus {
     }
 
     /// Gives what documents are made of to `body`; nil when the room has no subscribers.
+    @discardableResult
     private func withDocuments<R>(
         of room: RoomAddress, _ body: (inout RoomTelling, inout RoomRoster, RoomFacts, RoomTelling.Roles) -> R
     ) -> R? {
@@ -220,7 +225,7 @@ extension Focus {
         if isLastOfDialog, case .dialog(let dialog) = subscription.dialog { closeIfUnused(dialog) }
         if !notifying.subscriptions.hasSubscriptions(subscription.room) {
             notifying.tellings[subscription.room] = nil
-            roster.forgetDeparted(subscription.room)
+            roster.forgetTold(subscription.room)
         }
         if notifying.subscriptions.isEmpty { finishSubscriptions() }
     }

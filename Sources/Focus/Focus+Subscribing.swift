@@ -69,7 +69,7 @@ extension Focus {
             }
             guard self.room(at: room) != nil else { throw .notFound }
             if let limit = notifying.subscriptions.limit(
-                room: room, dialog: dialog, source: Self.source(request), configuration.notifying)
+                room: room, dialog: dialog, source: Self.source(request, caller), configuration.notifying)
             {
                 throw .limit(limit)
             }
@@ -104,7 +104,8 @@ extension Focus {
         let now = now()
         if notifying.tellings[room] == nil { notifying.tellings[room] = RoomTelling() }
         let id = notifying.subscriptions.add(
-            room: room, dialog: place, event: wish.event, caller: caller, grant: grant, source: Self.source(request),
+            room: room, dialog: place, event: wish.event, caller: caller, grant: grant,
+            source: Self.source(request, caller),
             machine: SubscriptionMachine(
                 view: view, deadline: now + .seconds(wish.expiry),
                 isWholeOnly: configuration.notifying.isFullStateOnly))
@@ -151,7 +152,10 @@ extension Focus {
         reject(transaction, rejection, metadata: metadata(request), level: .debug)
     }
 
-    static func source(_ request: Request) -> String { RoomResolver.normalized(request.source.host) }
+    /// Whose subscriptions are counted together: all of an address, but a trusted peer brings those of many people.
+    private static func source(_ request: Request, _ caller: Caller) -> String {
+        caller.proof == .trustedPeer ? caller.account : RoomResolver.normalized(request.source.host)
+    }
 
     // MARK: Who may
 

@@ -19,6 +19,8 @@ struct RoomTelling {
     private var description: [UInt8]?
     private var state: [UInt8]?
     private var host: [UInt8]?
+    /// The elements that say what the room is.
+    private var words: (facts: RoomFacts, description: [UInt8], host: [UInt8])?
 
     typealias Roles = (String) -> RoomCondition.Role
 
@@ -31,23 +33,24 @@ struct RoomTelling {
     mutating func wholeDocument(_ roster: inout RoomRoster, _ facts: RoomFacts, _ roles: Roles) -> [UInt8] {
         if let whole { return whole }
         if description == nil { note(roster, facts) }
-        let users = roster.fragments(of: roster.inOrder.map(\.uri), role: roles) { $0.element(role: $1) }
+        let users = roster.fragments(of: roster.order, role: roles) { $0.element(role: $1) }
+        let words = words(facts)
         let document = ConferenceInfo.document(
-            entity: facts.address.uri, state: .full, version: revision, description: facts.description,
-            hostInfo: facts.hostInfo, conferenceState: facts.conferenceState(users: roster.usersInside),
+            entity: facts.address.uri, state: .full, version: revision, description: words.description,
+            hostInfo: words.host, conferenceState: facts.conferenceState(users: roster.usersInside),
             users: users)
         rendered &+= 1
         whole = document
         return document
     }
 
-    /// Begins a new revision of what has changed. False when nothing has.
+    /// Begins a new revision of what has changed. False when nothing has. Roles that have changed are in
+    /// `RoomRoster.updateRoles`.
     ///
     /// - Parameter isWholeOnly: nobody gets `changes`.
     mutating func tell(
         _ roster: inout RoomRoster, _ facts: RoomFacts, _ roles: Roles, isWholeOnly: Bool
     ) -> Bool {
-        roster.updateRoles(roles)
         let (lastDescription, lastState, lastHost) = (description, state, host)
         note(roster, facts)
         let isOther = (description != lastDescription, state != lastState, host != lastHost)
@@ -73,9 +76,18 @@ struct RoomTelling {
     }
 
     private mutating func note(_ roster: RoomRoster, _ facts: RoomFacts) {
-        description = facts.description
+        let words = words(facts)
+        description = words.description
+        host = words.host
         state = facts.conferenceState(users: roster.usersInside)
-        host = facts.hostInfo
+    }
+
+    /// Rendered once, for they seldom change.
+    private mutating func words(_ facts: RoomFacts) -> (description: [UInt8], host: [UInt8]) {
+        if let words, words.facts == facts { return (words.description, words.host) }
+        let (description, host) = (facts.description, facts.hostInfo)
+        words = (facts, description, host)
+        return (description, host)
     }
 
     /// A room of which nothing is told (RFC 5025 section 3.2.1, polite-block).

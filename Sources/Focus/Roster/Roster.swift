@@ -189,6 +189,9 @@ package struct Roster: Sendable {
     /// Nobody listens to the room: who has left is forgotten.
     mutating func forgetDeparted(_ room: RoomAddress) { withRoom(room) { $0.forgetDeparted() } }
 
+    /// Nobody listens to the room any more.
+    mutating func forgetTold(_ room: RoomAddress) { withRoom(room) { $0.forgetTold() } }
+
     // MARK: Changes
 
     private mutating func joined(_ member: MemberSnapshot, at time: Int64) -> RoomAddress? {

@@ -17,6 +17,8 @@ struct RosterUser: Sendable {
     var role: RoomCondition.Role?
     /// Some document has shown it, so its end has to be told.
     var wasShown = false
+    /// Among the users inside.
+    var isCounted = false
     /// The `<user>` element as it is now; nil: has to be rendered.
     var fragment: [UInt8]?
 

@@ -23,8 +23,8 @@ package struct NotifyConfiguration: Sendable, Equatable {
     package var defaultPublicationExpiry: UInt32 = 3600
     package var minimumPublicationExpiry: UInt32 = 10
 
-    /// Subscriptions to one room, of one source address, and in all: 480. The source's holds for subscribers outside of
-    /// calls; a call has at most `maximumPerDialog`.
+    /// Subscriptions to one room, of one source address (behind a trusted peer: of one account), in all, and within
+    /// one dialog: 480.
     package var maximumPerRoom = 2_000
     package var maximumPerSource = 1_000
     package var maximumSubscriptions = 20_000

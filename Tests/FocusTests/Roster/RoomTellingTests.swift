@@ -294,12 +294,26 @@ struct RoomTellingTests {
         #expect(info?.conferenceState == nil)
     }
 
+    @Test("who comes back before the going was told, and does not stay, is deleted all the same")
+    mutating func comesBack() throws {
+        join(1, "alice")
+        join(2, "bob")
+        _ = try news()
+        _ = roster.apply(.left(member(2, "bob"), .departed), at: 1_060)
+        _ = try news()
+        roster.expect(MemberID(number: 3), in: room, arrival("bob"), at: 1_061)
+        #expect(roster.apply(.left(member(3, "bob"), .notCompleted), at: 1_066) == room)
+        #expect(try user(try news(), "bob").state == .deleted)
+        #expect(try whole().conferenceState?.userCount == 1)
+    }
+
     @Test("a new role is news")
     mutating func roles() throws {
         join(1, "alice")
         join(2, "bob")
         _ = try news()
         owners = ["bob@example.org"]
+        roster.withRoom(room) { $0.updateRoles { $0 == "bob@example.org" ? .owner : .participant } }
         let info = try #require(try news())
         #expect(info.users?.list.map(\.entity) == ["sip:bob@example.org"])
         #expect(try user(info, "bob").roles == ["owner"])
