@@ -179,10 +179,10 @@ package class ByteStream: @unchecked Sendable {
     }
 
     /// The next octets, empty when the other side closed, nil when the deadline passed.
-    package func receiveIfAny(_ deadline: Deadline, limit: Int = 65536) throws -> [UInt8]? {
+    package func receiveIfAny(_ deadline: Deadline) throws -> [UInt8]? {
         while true {
             var count: Int?
-            let bytes = try [UInt8](unsafeUninitializedCapacity: limit) { buffer, used in
+            let bytes = try [UInt8](unsafeUninitializedCapacity: 65536) { buffer, used in
                 count = try read(into: UnsafeMutableRawBufferPointer(buffer))
                 used = count ?? 0
             }
