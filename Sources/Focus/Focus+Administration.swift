@@ -111,8 +111,10 @@ extension Focus {
     package func ban(_ ban: RoomCondition.Ban, in address: RoomAddress) async throws(RoomCommandError) -> Int {
         var ban = ban
         ban.account = Account.normalized(ban.account)
+        let now = wallClock()
         try await change(address) { condition in
-            condition.bans.removeAll { $0.account == ban.account }
+            // Those that have run out make room.
+            condition.bans.removeAll { $0.account == ban.account || ($0.until ?? .max) <= now }
             condition.bans.append(ban)
         }
         guard let room = rooms[address] else { return 0 }

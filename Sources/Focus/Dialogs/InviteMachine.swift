@@ -32,13 +32,6 @@ struct InviteMachine: Equatable, Sendable {
 
     init() {}
 
-    /// A dialog of our own INVITE, whose 2xx has just been acknowledged.
-    static func established() -> InviteMachine {
-        var machine = InviteMachine()
-        machine.state = .confirmed
-        return machine
-    }
-
     /// The INVITE has no answer yet, and its caller waits for it.
     var isBeingMade: Bool { state == .negotiating }
     var isConfirmed: Bool { state == .confirmed }

@@ -55,7 +55,6 @@ struct ParticipantDialog: Sendable {
         enum Method: Sendable, Equatable {
             case dialledIn
             case dialledOut
-            case focusOwner
         }
 
         var method = Method.dialledIn
