@@ -40,6 +40,7 @@ extension Focus {
             throw .notServed
         }
         guard rooms[address] == nil else { throw .exists }
+        guard rooms.count < self.configuration.limits.rooms else { throw .notKept("limit rooms") }
         try await keeper?.saveAndWait(
             StoredRoom(address: address, configuration: configuration, condition: condition))
         // Somebody may have called meanwhile and made it: it is static from now on.

@@ -47,6 +47,7 @@ struct RequestsTests {
             $0.rooms = [RoomConfiguration(address: Bench.room)]
         }
         #expect(try await bench.refusal(of: .options("sip:lobby@example.com")).status == 200)
+        #expect(try await bench.refusal(of: .options("sip:conference@example.com")).status == 200)
         #expect(try await bench.refusal(of: .options("sip:Lobby@example.com")).status == 404)
         #expect(try await bench.refusal(of: .options("sip:lobby@example.net")).status == 404)
         #expect(try await bench.refusal(of: .options("tel:+49123")).status == 416)

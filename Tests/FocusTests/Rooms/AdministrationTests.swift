@@ -162,10 +162,21 @@ struct AdministrationTests {
         #expect(store.stored(room)?.condition == RoomCondition())
     }
 
+    @Test("limit rooms holds for operators, too")
+    func roomLimit() async throws {
+        let bench = Bench { $0.limits.rooms = 1 }
+        try await bench.focus.addRoom(RoomConfiguration(address: room))
+        await #expect(throws: RoomCommandError.notKept("limit rooms")) {
+            try await bench.focus.addRoom(RoomConfiguration(address: other))
+        }
+    }
+
     @Test("limit entriesPerRoom: a list that people make longer has an end")
     func limits() async throws {
         let bench = Bench { $0.limits.entriesPerRoom = 2 }
         _ = try await bench.join()
+        // One that has run out takes no place.
+        _ = try await bench.focus.ban(.init(account: "a@example.org", until: 1), in: room)
         for name in ["b", "c"] { _ = try await bench.focus.ban(.init(account: "\(name)@example.org"), in: room) }
         await #expect(throws: RoomCommandError.notKept("limit entriesPerRoom")) {
             try await bench.focus.ban(.init(account: "d@example.org"), in: room)
