@@ -33,7 +33,7 @@ extension ChatClient {
             phase = .over
         case .bye(let call, let request) where call == dialog:
             let reason = request.headers["Reason"].map { ": \(Self.words(of: $0))" } ?? ""
-            if phase != .leaving { failure = .lost("the server ended the call\(reason)") }
+            if phase != .leaving || hasLostSession { failure = .lost("the server ended the call\(reason)") }
         case .reinvite(let call, let transaction, let request), .update(let call, let transaction, let request):
             if call == dialog { await renegotiate(transaction, request) }
         case .invite(_, let transaction, _):

@@ -61,6 +61,8 @@ package actor ChatClient {
 
     var phase = Phase.calling
     var failure: ClientError?
+    /// The MSRP connection went first.
+    private(set) var hasLostSession = false
     var stack: SIPStack?
     var session: NIOLoopBound<MessageSession>?
     var negotiation: MSRPNegotiation
@@ -329,6 +331,7 @@ package actor ChatClient {
                 phase = .over
             } else if phase != .leaving {
                 // The BYE may be right behind it, and says more.
+                hasLostSession = true
                 await fail(error)
             }
         }
