@@ -138,7 +138,8 @@ extension SystemTests {
         /// Every number whose name is one of what there is now, at any depth.
         private static func gauges(_ object: Any) -> [(name: String, value: Int)] {
             let names: Set<String> = [
-                "participants", "members", "subscriptions", "dialogs", "calls", "sessions", "dial_outs", "dialOuts",
+                "members", "rooms", "subscriptions", "publications", "calls", "sessions", "sessionsInUse", "underWay",
+                "waiting",
             ]
             if let list = object as? [Any] { return list.flatMap(gauges) }
             guard let table = object as? [String: Any] else { return [] }

@@ -135,12 +135,24 @@ extension SystemTests {
             let bob = try RawSIPClient(.udp, to: confd, user: "bob")
             let carol = try RawSIPClient(.udp, to: confd, user: "carol")
             var list = ResourceListText([bob.uri])
-            list.further = "<list name=\"more\"><entry uri=\"\(carol.uri)\"/></list>\r\n"
-            let (call, offer) = try create(room, alice, calling: list)
+            let dora = try RawSIPClient(.udp, to: confd, user: "dora")
+            list.further =
+                "<list name=\"more\"><entry uri=\"\(carol.uri)\"/></list>\r\n"
+                + "<entry-ref ref=\"cid:others@example.com\"/>\r\n"
+            var offer = Offer()
+            offer.chatroom = ""
+            var body = MultipartBody.invitation(offer.text, list)
+            body.parts.append(
+                (
+                    "Content-Type: application/resource-lists+xml\r\nContent-ID: <others@example.com>\r\n",
+                    ResourceListText([dora.uri]).text
+                ))
+            let call = try alice.invite(room, offer: body.text, extra: Self.require, type: body.type)
             #expect(call.status == 200)
             _ = try Participant(alice, call, offer)
             try bob.incomingReferral().respond()
             try carol.incomingReferral().respond()
+            try dora.incomingReferral().respond()
         }
 
         @Test("joining a room that exists with a list calls them too")

@@ -61,6 +61,11 @@ extension RosterDocument {
 }
 
 extension RawSubscription {
+    /// Takes what is under way: NOTIFYs that wait unanswered make room for later ones (RFC 6665 section 4.2.2).
+    func settle() throws {
+        while try notificationIfAny(within: 0.4) != nil {}
+    }
+
     /// Takes NOTIFYs until exactly these people are in the room.
     func until(present people: String..., within seconds: Double = 15) throws {
         if view.present == people.sorted() { return }

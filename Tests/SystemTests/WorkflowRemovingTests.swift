@@ -30,6 +30,7 @@ extension SystemTests {
             let bob = try Participant("bob", in: room, of: confd)
             let (aliceSees, bobSees, carolSees) = (try alice.watch(), try bob.watch(), try carol.watch())
             try aliceSees.until(present: "alice", "bob", "carol")
+            for sees in [aliceSees, bobSees, carolSees] { try sees.settle() }
 
             // F1 to F4
             let referral = try alice.refer(referTo, extra: "Referred-By: <sip:alice@127.0.0.1>\r\n")
