@@ -12,7 +12,9 @@ struct InviteeList: Sendable, Equatable {
     /// - Throws: 400 for a malformed body or hostile XML, 413 for a list beyond the limits, 415 for another format.
     static func inInvite(_ request: Request, limits: DialConfiguration.Limits) throws(Rejection) -> InviteeList? {
         let parts = try bodyParts(of: request)
-        let lists = parts.filter(\.isRecipientList)
+        let named = parts.filter(\.isRecipientList)
+        // A part that a list refers to has no disposition either.
+        let lists = named.isEmpty ? parts.filter(\.isListWithoutDisposition) : named
         guard let list = lists.first else { return nil }
         guard lists.count == 1 else { throw .malformed("several recipient lists") }
         return InviteeList(
@@ -97,12 +99,15 @@ extension Multipart.Part {
         }
     }
 
-    /// RFC 5363 section 4; a list without a disposition is taken for one, as older clients mean it.
+    /// RFC 5363 section 4
     fileprivate var isRecipientList: Bool {
-        guard let disposition = field("Content-Disposition") else {
-            return contentType?.essence == ResourceList.contentType
-        }
+        guard let disposition = field("Content-Disposition") else { return false }
         return disposition.prefix { $0 != ";" && $0 != " " && $0 != "\t" }.lowercased() == ResourceList.recipientList
+    }
+
+    /// Taken for a recipient list, as older clients mean it, where no part says that it is one.
+    fileprivate var isListWithoutDisposition: Bool {
+        field("Content-Disposition") == nil && contentType?.essence == ResourceList.contentType
     }
 }
 
