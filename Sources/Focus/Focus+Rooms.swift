@@ -104,6 +104,7 @@ extension Focus {
         if rooms.count >= configuration.limits.rooms { throw .limit("rooms") }
         var pattern = configuration.adhoc
         pattern.address = isFactory ? freshAddress(in: address.domain) : address
+        if isFactory { pattern.ends = configuration.factoryEnds }
         if !pattern.owners.contains(caller.account) { pattern.owners.append(caller.account) }
         let policy = PolicyDocument(content: PresenceRules.allowAll.xml(), etag: Self.etag())
         let room = rooms.open(pattern, kind: isFactory ? .factory : .adhoc, policy: policy, maker: caller.account)

@@ -148,8 +148,11 @@ package actor Focus: SIPHandler {
         switch event {
         case .ended(let member, let cause): mediaEnded(member.id, cause)
         case .mediaLost(let member):
-            if let call = calls[member.id] { dialogs[call]?.hasLostMedia = true }
-            logger.info("media lost", metadata: ["room": "\(member.room)", "participant": "\(member.uri)"])
+            // Of somebody who left there is nothing to say.
+            if let call = calls[member.id] {
+                dialogs[call]?.hasLostMedia = true
+                logger.info("media lost", metadata: ["room": "\(member.room)", "participant": "\(member.uri)"])
+            }
         case .mediaActive(let member):
             if let call = calls[member.id] { dialogs[call]?.hasLostMedia = false }
         case .joined, .left, .nicknameChanged: break

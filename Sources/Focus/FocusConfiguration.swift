@@ -41,6 +41,9 @@ package struct FocusConfiguration: Sendable {
     /// The user part that makes a new room (RFC 4579 section 5.4); nil: there is no conference factory.
     package var factoryName: String? = "conference"
 
+    /// When a room of the factory ends (RFC 4579 section 5.12).
+    package var factoryEnds = RoomConfiguration.Ending.ownerLeaves
+
     /// What every answer and offer of ours says about MSRP.
     package var media: LocalMedia
 

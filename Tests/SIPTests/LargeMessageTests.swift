@@ -17,8 +17,7 @@ import Testing
 
     @Test("a NOTIFY above 1300 octets goes over TCP to a peer that said UDP, a small one does not")
     func overTCP() async throws {
-        let datagrams = try Server()
-        let stream = try StreamServer(port: datagrams.port)
+        let (datagrams, stream) = try StreamServer.beside()
         let (application, dialog, _) = try await subscribe(datagrams.port)
         _ = await DialogTests.notify(application, .dialog(dialog))
         let small = try #require(datagrams.receive { $0.method == "NOTIFY" })
@@ -58,8 +57,7 @@ import Testing
 
     @Test("a peer behind NAT gets a datagram at once, and again when it is lost")
     func behindNAT() async throws {
-        let datagrams = try Server()
-        let stream = try StreamServer(port: datagrams.port)
+        let (datagrams, stream) = try StreamServer.beside()
         let (application, dialog, _) = try await subscribe(9)
         await application.stack.setRoute(dialog, Endpoint(transport: .udp, host: "127.0.0.1", port: datagrams.port))
         _ = await DialogTests.notify(application, .dialog(dialog), body: body)

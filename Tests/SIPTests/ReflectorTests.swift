@@ -28,8 +28,7 @@ import Testing
     func silence(_ transport: SIPTransport, _ place: Place) async throws {
         for status in [202, 403] {
             let application = try await start(status)
-            let victim = try Server()
-            let stream = try StreamServer(port: victim.port)
+            let (victim, stream) = try StreamServer.beside()
             let alice = try Caller(application.stack.listeners[transport == .udp ? 0 : 1])
             switch place {
             case .outside: break

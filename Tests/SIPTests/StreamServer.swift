@@ -26,6 +26,15 @@ final class StreamServer {
         self.port = Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// A datagram socket and a listener with the same number, which somebody else may take for one of them.
+    static func beside() throws -> (datagrams: Server, stream: StreamServer) {
+        for _ in 0..<20 {
+            let datagrams = try Server()
+            if let stream = try? StreamServer(port: datagrams.port) { return (datagrams, stream) }
+        }
+        throw Peer.Failure.socket("bind")
+    }
+
     deinit {
         close(listener)
         if connection >= 0 { close(connection) }

@@ -20,6 +20,7 @@ package actor ChatClient {
         case answerOverdue
         case waitOver
         case reportsOverdue
+        case byeOverdue
         case farewellOverdue
         /// The subscription's timer of this number ran out.
         case subscriptionDue(Int)
@@ -45,6 +46,8 @@ package actor ChatClient {
     private static let windowOctets = 4 << 20
     /// How long the room's reports are waited for before BYE.
     private static let reportTime: Duration = .seconds(3)
+    /// How long the BYE may come after the end of the MSRP connection.
+    private static let byeWait: Duration = .milliseconds(500)
     /// How long an answer to BYE is waited for, and how long when the server seems to be gone.
     private static let farewell: Duration = .seconds(4)
     private static let shortFarewell: Duration = .seconds(1)
@@ -247,6 +250,8 @@ package actor ChatClient {
             await goOn()
         case .farewellOverdue:
             phase = .over
+        case .byeOverdue:
+            await hangUp()
         case .subscriptionDue(let number):
             await subscriptionDue(number)
         case .rosterOverdue:
@@ -259,7 +264,7 @@ package actor ChatClient {
 
     /// Reads the next line if more may be sent, or leaves if nothing is left to do.
     private func goOn() async {
-        guard phase == .chatting else { return }
+        guard phase == .chatting, !hasLostSession else { return }
         if !inputEnded {
             guard !isReading, outstanding.count < Self.window, outstandingOctets < Self.windowOctets else { return }
             isReading = true
@@ -332,7 +337,8 @@ package actor ChatClient {
             } else if phase != .leaving {
                 // The BYE may be right behind it, and says more.
                 hasLostSession = true
-                await fail(error)
+                if failure == nil { failure = error }
+                after(Self.byeWait, .byeOverdue)
             }
         }
         await goOn()

@@ -78,6 +78,8 @@ extension Settings {
         // The focus refuses first, with 480.
         configuration.maximumCalls = sip.maxDialogs * 2
         configuration.maximumDialogs = sip.maxSubscriptions * 2
+        // Room for what is refused with more than "too large": a list, a roster document.
+        configuration.maximumMessageSize = 1_280 * 1024
         configuration.trust = trust
         configuration.verifiesPeers = outbound.tlsVerify
         configuration.sessionTimer = SIPConfiguration.SessionTimer(
@@ -122,6 +124,7 @@ extension Settings {
         configuration.adhoc = adhocRoom
         configuration.adhocGrace = conference.adhocGrace
         configuration.factoryName = conference.factory
+        configuration.factoryEnds = conference.ends ?? .ownerLeaves
         configuration.access = access(accounts)
         configuration.notifying = notifying
         configuration.dialling = dialling
@@ -135,7 +138,7 @@ extension Settings {
             welcome: conference.welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),
             maximumMembers: conference.maximumParticipants)
         conference.rules.apply(to: &room)
-        room.ends = conference.ends
+        room.ends = conference.ends ?? .lastLeaves
         return room
     }
 
@@ -175,6 +178,7 @@ extension Settings {
             dialling.credentials = DialConfiguration.Credentials(user: user, password: outbound.password ?? "")
         }
         dialling.answerTimeout = conference.dialOutTimeout
+        dialling.referTimeout = conference.dialOutTimeout
         dialling.limits.listEntries = conference.maxListEntries
         dialling.limits.underWayPerRoom = conference.maxDialOuts
         dialling.limits.underWayPerAccount = conference.maxDialOutsPerAccount

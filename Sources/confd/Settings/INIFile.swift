@@ -43,7 +43,8 @@ struct INIFile: Equatable, Sendable {
     private mutating func read(_ text: Substring, line: Int) {
         if text.isEmpty { return }
         if text.first == "[" {
-            guard let close = text.firstIndex(of: "]") else {
+            // The last one: an IPv6 domain has brackets of its own.
+            guard let close = text.lastIndex(of: "]") else {
                 return fault(line, "a section needs its closing bracket: '\(text)]'")
             }
             let name = text[text.index(after: text.startIndex)..<close].trimmingBlanks()

@@ -122,7 +122,7 @@ enum Options {
             "Min-SE: the shortest session interval we accept (RFC 4028).")
         static let maxDialogs = Option<Int>(
             "SIP", "max_dialogs", default: 20_000, "20000", read: Values.count(1...1_000_000),
-            "Most calls at a time; one more gets 486.")
+            "Most calls at a time; one more gets 480.")
         static let shutdownTime = Option<Duration>(
             "SIP", "shutdown_time", default: .seconds(3), "3 s", read: Values.duration(.seconds(0) ... .seconds(4)),
             "How long an orderly end waits for the answers to its BYEs.")
@@ -162,7 +162,7 @@ enum Options {
             "Whether these rates hold for loopback and trusted peers too.")
         static let maxSubscriptions = Option<Int>(
             "SIP", "max_subscriptions", default: 20_000, "20000", read: Values.count(1...1_000_000),
-            "Most subscriptions to rosters at a time; one more gets 503.")
+            "Most subscriptions to rosters at a time; one more gets 480.")
     }
 
     enum MSRP {

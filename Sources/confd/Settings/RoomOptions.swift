@@ -77,9 +77,12 @@ extension Options {
             "dial_out_fallback", default: DialOutFallback.invite, "invite",
             read: Values.choice(DialOutFallback.self),
             ["What follows for a client that doesn't do REFER (405, 501, 603 or no answer): invite or none."])
-        static let ends = Option<RoomConfiguration.Ending>(
-            "Conference", "ends", default: .lastLeaves, "last-leaves",
-            read: Values.choice(RoomConfiguration.Ending.self),
+        static let ends = Option<RoomConfiguration.Ending?>(
+            "Conference", "ends", default: nil, "(owner-leaves for rooms of the factory, last-leaves for others)",
+            example: "last-leaves",
+            read: { (text, context) throws(ValueError) in
+                try Values.choice(RoomConfiguration.Ending.self)(text, context)
+            },
             "When a room that was made by a call ends: last-leaves or owner-leaves (RFC 4579 section 5.12).")
         static let listed = people("listed", "The people whom 'listed' means: user@domain or *@domain, with commas.")
         static let owners = people("owners", "Who may do everything: user@domain, with commas.")

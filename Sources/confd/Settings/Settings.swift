@@ -89,7 +89,8 @@ struct Settings: Equatable, Sendable {
         var dialOutsPerMinute: Int
         var dialOutTimeout: Duration
         var create: RoomConfiguration.Group
-        var ends: RoomConfiguration.Ending
+        /// Nil: as it is best for each kind of room.
+        var ends: RoomConfiguration.Ending?
         var rules: Rules
     }
 
