@@ -39,8 +39,13 @@ extension Focus {
         guard resolver.resolve(SIPURI(user: address.user, host: address.domain)) == .room(address) else {
             throw .notServed
         }
-        guard rooms[address] == nil else { throw .exists }
-        guard rooms.count < self.configuration.limits.rooms else { throw .notKept("limit rooms") }
+        guard rooms[address] == nil, !rooms.beingAdded.contains(address) else { throw .exists }
+        guard rooms.count + rooms.beingAdded.count < self.configuration.limits.rooms else {
+            throw .notKept("limit rooms")
+        }
+        // Taken before anything is waited for: of two commands at once one makes the room.
+        rooms.beingAdded.insert(address)
+        defer { rooms.beingAdded.remove(address) }
         try await keeper?.saveAndWait(
             StoredRoom(address: address, configuration: configuration, condition: condition))
         // Somebody may have called meanwhile and made it: it is static from now on.
@@ -86,7 +91,16 @@ extension Focus {
     package func removeRoom(_ address: RoomAddress) async throws(RoomCommandError) -> Int {
         guard let room = rooms[address] else { throw .noSuchRoom }
         guard room.kind != .file else { throw .inConfigurationFile }
-        if room.kind.isStatic { try await keeper?.removeAndWait(address) }
+        if room.kind.isStatic {
+            guard rooms.beingRemoved.insert(address).inserted else { throw .noSuchRoom }
+            defer { rooms.beingRemoved.remove(address) }
+            var version: UInt64
+            repeat {
+                version = rooms.lastVersion
+                try await keeper?.removeAndWait(address)
+                // What changed it meanwhile had it kept once more.
+            } while rooms[address].map { $0.version > version } ?? false
+        }
         guard let room = rooms[address] else { return 0 }
         stopDialling(to: address)
         return closeRoom(room, reason: "The conference has been removed", why: "removed by the operator")

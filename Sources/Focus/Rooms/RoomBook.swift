@@ -46,6 +46,10 @@ struct RoomBook: Sendable {
     private var rooms: [RoomAddress: Room] = [:]
     /// Whatever is made or changed from now on has a larger one.
     private(set) var lastVersion: UInt64 = 0
+    /// Addresses of rooms that the store is being given, so that nobody adds one twice meanwhile.
+    var beingAdded: Set<RoomAddress> = []
+    /// Addresses of rooms that the store is forgetting.
+    var beingRemoved: Set<RoomAddress> = []
 
     /// The rooms of the configuration file, before anybody has changed them.
     init(_ configuration: FocusConfiguration) {

@@ -52,6 +52,54 @@ struct AdministrationTests {
         #expect(await bench.focus.roomDetails(other) == nil)
     }
 
+    @Test("of many who add a room at once one does, and of many who remove it one does")
+    func atOnce() async throws {
+        let store = MemoryRooms()
+        let bench = Bench(store: store) { $0.limits.rooms = 1 }
+        let (focus, room, other) = (bench.focus, room, other)
+        store.hold()
+        let first = Task { try await focus.addRoom(RoomConfiguration(address: room, title: "first")) }
+        while store.calls.isEmpty { await Task.yield() }
+        for _ in 1...3 {
+            await #expect(throws: RoomCommandError.exists) {
+                try await focus.addRoom(RoomConfiguration(address: room, title: "later"))
+            }
+        }
+        // The one that is being added has its place already.
+        await #expect(throws: RoomCommandError.notKept("limit rooms")) {
+            try await focus.addRoom(RoomConfiguration(address: other))
+        }
+        store.goOn()
+        try await first.value
+        #expect(store.calls == ["save lobby"])
+        #expect(await focus.roomList().map(\.title) == ["first"])
+
+        store.hold()
+        let removal = Task { try await focus.removeRoom(room) }
+        while store.calls.count < 2 { await Task.yield() }
+        await #expect(throws: RoomCommandError.noSuchRoom) { try await focus.removeRoom(room) }
+        let change = Task { try await focus.lock(room, true) }
+        while await focus.room(at: room)?.condition.isLocked != true { await Task.yield() }
+        store.goOn()
+        #expect(try await removal.value == 0)
+        try await change.value
+        #expect(await focus.roomList().isEmpty)
+        #expect(store.stored(room) == nil)
+        try await focus.addRoom(RoomConfiguration(address: room))
+    }
+
+    @Test("an address that could not be kept is free again")
+    func freeAgain() async throws {
+        let store = MemoryRooms()
+        let bench = Bench(store: store)
+        store.fail()
+        for _ in 1...2 {
+            await #expect(throws: RoomCommandError.notKept("Failure()")) {
+                try await bench.focus.addRoom(RoomConfiguration(address: other))
+            }
+        }
+    }
+
     @Test("a room's configuration changes for those inside, too")
     func set() async throws {
         let store = MemoryRooms()
