@@ -125,7 +125,7 @@ extension Focus {
     /// - Returns: how many calls were ended.
     package func ban(_ ban: RoomCondition.Ban, in address: RoomAddress) async throws(RoomCommandError) -> Int {
         var ban = ban
-        ban.account = Account.normalized(ban.account)
+        ban.account = try account(ban.account, in: address)
         let now = wallClock()
         try await change(address) { condition in
             // Those that have run out make room.
@@ -151,7 +151,7 @@ extension Focus {
     }
 
     package func mute(_ account: String, _ isMuted: Bool, in address: RoomAddress) async throws(RoomCommandError) {
-        let account = Account.normalized(account)
+        let account = try self.account(account, in: address)
         try await change(address) { condition in
             if isMuted { condition.muted.insert(account) } else { condition.muted.remove(account) }
         }
@@ -165,7 +165,21 @@ extension Focus {
     package func setRole(
         _ role: RoomCondition.Role?, of account: String, in address: RoomAddress
     ) async throws(RoomCommandError) {
-        try await change(address) { $0.roles[Account.normalized(account)] = role }
+        let account = try self.account(account, in: address)
+        try await change(address) { $0.roles[account] = role }
+    }
+
+    /// The account that a text means. `room show` names those who hide theirs by the URI that others see, too.
+    private func account(_ text: String, in address: RoomAddress) throws(RoomCommandError) -> String {
+        let account = Account.normalized(text)
+        guard let room = rooms[address] else { throw .noSuchRoom }
+        guard Account.isAnonymous(account), room.condition.roles[account] == nil,
+            !room.condition.muted.contains(account)
+        else { return account }
+        let wanted = PersonName(account)
+        let inside = calls(in: address).compactMap { dialogs[$0]?.caller }.first { PersonName($0.uri) == wanted }
+        guard let inside else { throw .noSuchParticipant }
+        return inside.account
     }
 
     // MARK: The room
@@ -215,6 +229,13 @@ extension Focus {
     private func keep(_ address: RoomAddress) async throws(RoomCommandError) {
         guard let stored = rooms[address]?.stored else { return }
         try await keeper?.saveAndWait(stored)
+    }
+}
+
+extension Account {
+    /// Whether it is a name that says nothing (RFC 3323 section 4.1.1.3), and not a pattern for all of them.
+    package static func isAnonymous(_ account: String) -> Bool {
+        domain(of: account) == Identity.anonymousHost && !account.hasPrefix("*@")
     }
 }
 

@@ -130,6 +130,18 @@ struct RoomLedgerTests {
         #expect(try await details(Self.board).condition.roles.isEmpty)
     }
 
+    @Test("without a server nobody is inside under an anonymous name")
+    func anonymous() async throws {
+        let name = "anonymous-1@anonymous.invalid"
+        for order in [
+            RoomOrder.ban(Self.lobby, .init(account: name)), .mute(Self.lobby, account: name, isMuted: true),
+            .role(Self.lobby, account: name, .owner),
+        ] {
+            await #expect(throws: RoomFailure("\(name) is not in lobby@example.com")) { try await ledger.answer(order) }
+        }
+        _ = try await ledger.answer(.ban(Self.lobby, .init(account: "*@anonymous.invalid")))
+    }
+
     @Test("what can't be done is told apart")
     func refusals() async throws {
         let nowhere = RoomAddress(user: "nowhere", domain: "example.com")

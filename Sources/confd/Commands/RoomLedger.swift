@@ -24,6 +24,8 @@ struct RoomLedger {
     }
 
     private func perform(_ order: RoomOrder) async throws -> RoomAnswer {
+        // Whoever is shown under such a name is inside, and nobody is.
+        if let account = order.namedAccount, Account.isAnonymous(account) { throw RoomCommandError.noSuchParticipant }
         switch order {
         case .list: return RoomAnswer(rooms: try await summaries())
         case .show(let room): return RoomAnswer(details: try await details(room))

@@ -59,8 +59,7 @@ struct RoomFailure: Error, Equatable, CustomStringConvertible {
             case .noSuchParticipant:
                 switch order {
                 case .unban(_, let account): "\(account) is not banned from \(room)"
-                case .kick(_, let account, _): "\(account) is not in \(room)"
-                default: "there is nobody of that name in \(room)"
+                default: "\(order.account ?? "nobody of that name") is not in \(room)"
                 }
             case .notKept(let reason): "it can't be kept: \(reason)"
             }
@@ -68,6 +67,19 @@ struct RoomFailure: Error, Equatable, CustomStringConvertible {
 }
 
 extension RoomOrder {
+    /// The one whom it is about; may be a pattern.
+    var account: String? {
+        switch self {
+        case .kick(_, let account, _), .unban(_, let account), .mute(_, let account, _), .role(_, let account, _):
+            account
+        case .ban(_, let ban): ban.account
+        default: nil
+        }
+    }
+
+    /// The one whom it is about from now on.
+    var namedAccount: String? { if case .unban = self { nil } else { account } }
+
     /// The room it is about; nil: all.
     var room: RoomAddress? {
         switch self {

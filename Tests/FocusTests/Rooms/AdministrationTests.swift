@@ -258,6 +258,36 @@ struct AdministrationTests {
         #expect(await hungUp(bench, member, call) == "SIP;cause=403;text=\"Removed from the conference\"")
     }
 
+    @Test("the anonymous URI that is shown means the account behind it: ban, mute, role")
+    func anonymousAccount() async throws {
+        let bench = Bench()
+        _ = try await bench.join()
+        let (call, member, _) = try await bench.join(
+            .invite(from: "bob", headers: ["From": "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1"]))
+        let shown = try #require(
+            await bench.focus.roomDetails(room)?.participants.map(\.uri).first { $0.contains("anonymous") })
+        let name = String(shown.dropFirst("sip:".count))
+        let account = try #require(await bench.focus.dialogs[call]?.caller.account)
+        try await bench.focus.mute(name, true, in: room)
+        try await bench.focus.setRole(.moderator, of: name, in: room)
+        var condition = try #require(await bench.focus.roomDetails(room)?.condition)
+        #expect(condition.muted == [account])
+        #expect(condition.roles == [account: .moderator])
+        #expect(try await bench.focus.ban(.init(account: name), in: room) == 1)
+        #expect(await hungUp(bench, member, call) != nil)
+        condition = try #require(await bench.focus.roomDetails(room)?.condition)
+        #expect(condition.bans == [.init(account: account)])
+        let nobody = "anonymous-99@anonymous.invalid"
+        await #expect(throws: RoomCommandError.noSuchParticipant) { try await bench.focus.mute(nobody, true, in: room) }
+        await #expect(throws: RoomCommandError.noSuchParticipant) {
+            try await bench.focus.setRole(.owner, of: nobody, in: room)
+        }
+        await #expect(throws: RoomCommandError.noSuchParticipant) {
+            try await bench.focus.ban(.init(account: nobody), in: room)
+        }
+        _ = try await bench.focus.ban(.init(account: "*@anonymous.invalid"), in: room)
+    }
+
     // MARK: Policy documents
 
     @Test("a policy document that was changed in the store holds at once")
