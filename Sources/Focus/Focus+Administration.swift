@@ -123,9 +123,11 @@ extension Focus {
 
     /// Keeps somebody (or `*@domain`) out, and takes out who is there.
     /// - Returns: how many calls were ended.
+    /// - Throws: `.isOwner` for one of the room's owners, whom no ban holds; a pattern passes over them.
     package func ban(_ ban: RoomCondition.Ban, in address: RoomAddress) async throws(RoomCommandError) -> Int {
         var ban = ban
         ban.account = try account(ban.account, in: address)
+        if !Account.isPattern(ban.account), rooms[address]?.role(of: ban.account) == .owner { throw .isOwner }
         let now = wallClock()
         try await change(address) { condition in
             // Those that have run out make room.
@@ -233,9 +235,12 @@ extension Focus {
 }
 
 extension Account {
+    /// Whether it means everybody of a domain.
+    package static func isPattern(_ account: String) -> Bool { account.hasPrefix("*@") }
+
     /// Whether it is a name that says nothing (RFC 3323 section 4.1.1.3), and not a pattern for all of them.
     package static func isAnonymous(_ account: String) -> Bool {
-        domain(of: account) == Identity.anonymousHost && !account.hasPrefix("*@")
+        domain(of: account) == Identity.anonymousHost && !isPattern(account)
     }
 }
 
@@ -307,6 +312,8 @@ package enum RoomCommandError: Error, Sendable, Equatable, Codable {
     /// The room is in the configuration file, which would bring the old state back.
     case inConfigurationFile
     case noSuchParticipant
+    /// An owner can't be banned.
+    case isOwner
     /// The store refused; the text is for people.
     case notKept(String)
 }

@@ -142,6 +142,20 @@ struct RoomLedgerTests {
         _ = try await ledger.answer(.ban(Self.lobby, .init(account: "*@anonymous.invalid")))
     }
 
+    @Test("an owner is not banned by name until the role is taken away")
+    func banOwner() async throws {
+        try await addBoard()
+        _ = try await ledger.answer(.role(Self.board, account: "o@example.com", .owner))
+        let ban = RoomOrder.ban(Self.board, .init(account: "o@example.com"))
+        let error = await #expect(throws: RoomFailure.self) { try await ledger.answer(ban) }
+        #expect(error?.description.hasSuffix("'confd room role board@example.com o@example.com participant'") == true)
+        #expect(try await details(Self.board).condition.bans.isEmpty)
+        _ = try await ledger.answer(.ban(Self.board, .init(account: "*@example.com")))
+        _ = try await ledger.answer(.role(Self.board, account: "o@example.com", .participant))
+        _ = try await ledger.answer(ban)
+        #expect(try await details(Self.board).condition.bans.count == 2)
+    }
+
     @Test("what can't be done is told apart")
     func refusals() async throws {
         let nowhere = RoomAddress(user: "nowhere", domain: "example.com")

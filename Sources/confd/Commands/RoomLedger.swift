@@ -33,9 +33,13 @@ struct RoomLedger {
         case .set(let room, let change): try await set(room, change)
         case .remove(let room): try await remove(room)
         case .ban(let room, let ban):
-            try await self.change(condition: room) { condition in
-                condition.bans.removeAll { $0.account == ban.account }
-                condition.bans.append(ban)
+            let inFile = file.first { $0.address == room }?.configuration
+            try await change(room) { stored throws(RoomCommandError) in
+                let settings = inFile ?? stored.configuration ?? RoomConfiguration(address: room)
+                let role = RoomPolicy.role(of: ban.account, in: settings, stored.condition)
+                if role == .owner, !Account.isPattern(ban.account) { throw .isOwner }
+                stored.condition.bans.removeAll { $0.account == ban.account }
+                stored.condition.bans.append(ban)
             }
         case .unban(let room, let account):
             try await self.change(condition: room) { condition throws(RoomCommandError) in

@@ -61,6 +61,9 @@ struct RoomFailure: Error, Equatable, CustomStringConvertible {
                 case .unban(_, let account): "\(account) is not banned from \(room)"
                 default: "\(order.account ?? "nobody of that name") is not in \(room)"
                 }
+            case .isOwner:
+                "\(order.account ?? "") is an owner of \(room), whom no ban holds; take the role away first: "
+                    + "'confd room role \(room) \(order.account ?? "") participant'"
             case .notKept(let reason): "it can't be kept: \(reason)"
             }
     }

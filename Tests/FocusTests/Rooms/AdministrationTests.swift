@@ -185,6 +185,23 @@ struct AdministrationTests {
         #expect(await bench.focus.roomList().map(\.participants) == [1])
     }
 
+    @Test("an owner is not banned by name until the role is taken away")
+    func banOwnerByName() async throws {
+        let store = MemoryRooms()
+        let bench = Bench(store: store) {
+            $0.rooms = [RoomConfiguration(address: Bench.room)]
+            $0.rooms[0].owners = ["bob@example.org"]
+        }
+        let (call, member, _) = try await bench.join(.invite(from: "bob"))
+        await #expect(throws: RoomCommandError.isOwner) {
+            try await bench.focus.ban(.init(account: "bob@Example.org"), in: room)
+        }
+        #expect(await bench.focus.roomDetails(room)?.condition.bans == [])
+        try await bench.focus.setRole(.participant, of: "bob@example.org", in: room)
+        #expect(try await bench.focus.ban(.init(account: "bob@example.org"), in: room) == 1)
+        #expect(await hungUp(bench, member, call) != nil)
+    }
+
     @Test("mute, lock, roles and subject are told to the mixer and kept")
     func condition() async throws {
         let store = MemoryRooms()
