@@ -31,7 +31,7 @@ extension Focus {
     // MARK: Static rooms
 
     /// Makes a static room.
-    /// - Throws: `.exists`, also for a room made on demand that is there; `.notServed`; `.notKept`.
+    /// - Throws: `.exists`, also for a room made on demand that is there; `.notServed`; `.isFactory`; `.notKept`.
     package func addRoom(
         _ configuration: RoomConfiguration, _ condition: RoomCondition = RoomCondition()
     ) async throws(RoomCommandError) {
@@ -39,6 +39,7 @@ extension Focus {
         guard resolver.resolve(SIPURI(user: address.user, host: address.domain)) == .room(address) else {
             throw .notServed
         }
+        guard address.user != self.configuration.factoryName else { throw .isFactory }
         guard rooms[address] == nil, !rooms.beingAdded.contains(address) else { throw .exists }
         guard rooms.count + rooms.beingAdded.count < self.configuration.limits.rooms else {
             throw .notKept("limit rooms")
@@ -309,6 +310,8 @@ package enum RoomCommandError: Error, Sendable, Equatable, Codable {
     case exists
     /// Its domain is none of ours, or its name is none that a room may have.
     case notServed
+    /// Who calls that address gets a room of their own.
+    case isFactory
     /// The room is in the configuration file, which would bring the old state back.
     case inConfigurationFile
     case noSuchParticipant

@@ -28,7 +28,7 @@ struct RoomLedgerTests {
                 StoredRoom(
                     address: Self.lobby, configuration: RoomConfiguration(address: Self.lobby, title: "The lobby"),
                     condition: condition)
-            ], domains: ["example.com"])
+            ], domains: ["example.com"], factoryName: "conference")
     }
 
     private func details(_ room: RoomAddress) async throws -> RoomDetails {
@@ -171,6 +171,10 @@ struct RoomLedgerTests {
         let elsewhere = RoomOrder.add(
             RoomConfiguration(address: RoomAddress(user: "a", domain: "elsewhere.example")), RoomChange.Words())
         await #expect(throws: RoomFailure(.notServed, elsewhere)) { try await ledger.answer(elsewhere) }
+        let factory = RoomOrder.add(
+            RoomConfiguration(address: RoomAddress(user: "conference", domain: "example.com")), RoomChange.Words())
+        let error = await #expect(throws: RoomFailure(.isFactory, factory)) { try await ledger.answer(factory) }
+        #expect(error?.description.hasSuffix("change 'factory' in [Conference]") == true)
         let inFile = RoomOrder.add(RoomConfiguration(address: Self.lobby), RoomChange.Words())
         await #expect(throws: RoomFailure(.exists, inFile)) { try await ledger.answer(inFile) }
         try await addBoard()

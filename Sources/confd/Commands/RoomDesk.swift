@@ -98,7 +98,7 @@ struct RoomDesk {
             database: database,
             file: settings.rooms.map {
                 StoredRoom(address: $0.address, configuration: $0.configuration, condition: $0.condition)
-            }, domains: Set(domains.map(RoomResolver.normalized)))
+            }, domains: Set(domains.map(RoomResolver.normalized)), factoryName: settings.conference.factory)
         do throws(RoomFailure) {
             let answer = try await ledger.answer(order)
             await database?.close()

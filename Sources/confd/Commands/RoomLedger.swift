@@ -12,6 +12,8 @@ struct RoomLedger {
     let file: [StoredRoom]
     /// Domains that are served, in the form of `RoomResolver.normalized`.
     let domains: Set<String>
+    /// `[Conference] factory`: no room has this name.
+    var factoryName: String?
 
     func answer(_ order: RoomOrder) async throws(RoomFailure) -> RoomAnswer {
         do {
@@ -93,6 +95,7 @@ struct RoomLedger {
     private func add(_ configuration: RoomConfiguration, _ words: RoomChange.Words) async throws {
         let address = configuration.address
         guard domains.contains(address.domain) else { throw RoomCommandError.notServed }
+        guard address.user != factoryName else { throw RoomCommandError.isFactory }
         guard !isInFile(address) else { throw RoomCommandError.exists }
         try await update(address) { room throws(RoomCommandError) in
             guard room?.configuration == nil else { throw .exists }

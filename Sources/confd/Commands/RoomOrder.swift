@@ -54,6 +54,9 @@ struct RoomFailure: Error, Equatable, CustomStringConvertible {
             case .notServed:
                 "\(room) can't be a room here: its domain is none that the server serves ([SIP] domains), or its name is "
                     + "none that a room may have"
+            case .isFactory:
+                "\(room) is the conference factory: a call there makes a new room. Take another name, or change "
+                    + "'factory' in [Conference]"
             case .inConfigurationFile:
                 "the room \(room) is in the configuration file; change its section [Room \(room)] and reload (SIGHUP)"
             case .noSuchParticipant:

@@ -45,6 +45,10 @@ struct AdministrationTests {
         await #expect(throws: RoomCommandError.notServed) {
             try await bench.focus.addRoom(RoomConfiguration(address: nameless))
         }
+        let factory = RoomAddress(user: "conference", domain: "example.com")
+        await #expect(throws: RoomCommandError.isFactory) {
+            try await bench.focus.addRoom(RoomConfiguration(address: factory))
+        }
         store.fail()
         await #expect(throws: RoomCommandError.notKept("Failure()")) {
             try await bench.focus.addRoom(RoomConfiguration(address: other))
