@@ -16,10 +16,12 @@ extension Focus {
 
     package func roomDetails(_ address: RoomAddress) -> RoomDetails? {
         guard let room = rooms[address] else { return nil }
+        let nicknames = Dictionary(roster.entries(of: address).map { ($0.uri, $0.nickname) }) { $0 ?? $1 }
         let participants = calls(in: address).compactMap { dialogs[$0] }.map { dialog in
             let caller = dialog.caller
             return RoomDetails.Participant(
-                uri: caller.uri, displayName: caller.displayName, role: room.role(of: caller.account),
+                uri: caller.uri, displayName: caller.displayName, nickname: nicknames[caller.uri] ?? nil,
+                role: room.role(of: caller.account),
                 contact: caller.isAnonymous ? nil : dialog.device?.description,
                 isMuted: room.condition.muted.contains(caller.account))
         }
@@ -269,16 +271,20 @@ package struct RoomDetails: Sendable, Equatable, Codable {
         /// As others see it: an anonymous one under Privacy: id.
         package var uri: String
         package var displayName: String?
+        /// Chosen in the room (RFC 7701).
+        package var nickname: String?
         package var role: RoomCondition.Role
         /// Of its device, as its INVITE said; nil for an anonymous one.
         package var contact: String?
         package var isMuted: Bool
 
         package init(
-            uri: String, displayName: String?, role: RoomCondition.Role, contact: String?, isMuted: Bool
+            uri: String, displayName: String?, nickname: String? = nil, role: RoomCondition.Role, contact: String?,
+            isMuted: Bool
         ) {
             self.uri = uri
             self.displayName = displayName
+            self.nickname = nickname
             self.role = role
             self.contact = contact
             self.isMuted = isMuted

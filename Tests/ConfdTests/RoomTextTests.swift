@@ -21,7 +21,7 @@ struct RoomTextTests {
             kind: .factory, configuration: configuration, condition: condition, maker: "alice@example.com",
             participants: [
                 .init(
-                    uri: "sip:alice@example.com", displayName: "Alice", role: .owner,
+                    uri: "sip:alice@example.com", displayName: "Alice", nickname: "Al", role: .owner,
                     contact: "sip:alice@192.0.2.1:5060", isMuted: false),
                 .init(
                     uri: "sip:anonymous-1@anonymous.invalid", displayName: nil, role: .participant, contact: nil,
@@ -56,9 +56,9 @@ struct RoomTextTests {
             "lobby@example.com, made by the conference factory for alice@example.com", "  subject            a?[2J?b",
             "  participants       2 of 10", "  ends               last-leaves", "  owner      alice@example.com",
             "  moderator  bob@example.com", "  banned     eve@example.com until 2001-09-09T01:46:40Z (noise)",
-            "  address                            name   role         muted  device",
-            "  sip:alice@example.com              Alice  owner        -      sip:alice@192.0.2.1:5060",
-            "  sip:anonymous-1@anonymous.invalid  -      participant  muted  -",
+            "  address                            name   nickname  role         muted  device",
+            "  sip:alice@example.com              Alice  Al        owner        -      sip:alice@192.0.2.1:5060",
+            "  sip:anonymous-1@anonymous.invalid  -      -         participant  muted  -",
         ] {
             #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)")
         }
@@ -82,7 +82,8 @@ struct RoomTextTests {
             try JSONSerialization.jsonObject(with: Data(RoomJSON.details(Self.details).utf8)) as? [String: Any]
         #expect(object?["subject"] as? String == "a\u{1B}[2J\u{202E}b")
         #expect((object?["roles"] as? [String: [String]])?["moderator"] == ["bob@example.com"])
-        #expect((object?["participants"] as? [[String: Any]])?.count == 2)
+        let people = object?["participants"] as? [[String: Any]]
+        #expect(people?.map { $0["nickname"] as? String } == ["Al", nil])
         #expect(object?["free_text"] is NSNull)
     }
 

@@ -48,8 +48,8 @@ enum RoomJSON {
                     room.participants.map { person in
                         JSONText.object([
                             ("uri", JSONText.string(person.uri)), ("name", text(person.displayName)),
-                            ("role", JSONText.string(person.role.rawValue)), ("muted", "\(person.isMuted)"),
-                            ("contact", text(person.contact)),
+                            ("nickname", text(person.nickname)), ("role", JSONText.string(person.role.rawValue)),
+                            ("muted", "\(person.isMuted)"), ("contact", text(person.contact)),
                         ])
                     })
             ))

@@ -46,11 +46,11 @@ enum RoomText {
         if !room.participants.isEmpty {
             result += ["", "participants"]
             result += table(
-                [["address", "name", "role", "muted", "device"]]
+                [["address", "name", "nickname", "role", "muted", "device"]]
                     + room.participants.map {
                         [
-                            $0.uri, $0.displayName ?? "-", $0.role.rawValue, $0.isMuted ? "muted" : "-",
-                            $0.contact ?? "-",
+                            $0.uri, $0.displayName ?? "-", $0.nickname ?? "-", $0.role.rawValue,
+                            $0.isMuted ? "muted" : "-", $0.contact ?? "-",
                         ]
                     }
             ).map { "  \($0)" }

@@ -231,6 +231,18 @@ struct AdministrationTests {
         #expect(store.stored(room)?.condition == RoomCondition())
     }
 
+    @Test("the nickname that somebody has in the room is shown (RFC 7701)")
+    func nickname() async throws {
+        let bench = Bench()
+        let (_, id, _) = try await bench.join(.invite(from: "bob"))
+        #expect(await bench.focus.roomDetails(room)?.participants.map(\.nickname) == [nil])
+        let member = MemberSnapshot(
+            id: id, room: room, uri: "sip:bob@example.org", displayName: nil, nickname: "Bobby", isJoined: true,
+            isMediaActive: true)
+        await bench.focus.handle(.nicknameChanged(member))
+        #expect(await bench.focus.roomDetails(room)?.participants.map(\.nickname) == ["Bobby"])
+    }
+
     @Test("limit rooms holds for operators, too")
     func roomLimit() async throws {
         let bench = Bench { $0.limits.rooms = 1 }
