@@ -25,8 +25,10 @@ extension Focus {
                 contact: caller.isAnonymous ? nil : dialog.device?.description,
                 isMuted: room.condition.muted.contains(caller.account))
         }
+        var condition = room.condition
+        condition.endBans(now: wallClock())
         return RoomDetails(
-            kind: room.kind, configuration: room.configuration, condition: room.condition, maker: room.maker,
+            kind: room.kind, configuration: room.configuration, condition: condition, maker: room.maker,
             participants: participants)
     }
 
@@ -134,7 +136,8 @@ extension Focus {
         let now = wallClock()
         try await change(address) { condition in
             // Those that have run out make room.
-            condition.bans.removeAll { $0.account == ban.account || ($0.until ?? .max) <= now }
+            condition.endBans(now: now)
+            condition.bans.removeAll { $0.account == ban.account }
             condition.bans.append(ban)
         }
         guard let room = rooms[address] else { return 0 }
@@ -235,6 +238,12 @@ extension Focus {
         guard let stored = rooms[address]?.stored else { return }
         try await keeper?.saveAndWait(stored)
     }
+}
+
+extension RoomCondition {
+    /// Forgets the bans that have run out.
+    /// - Parameter now: in seconds since 1970.
+    package mutating func endBans(now: Int64) { bans.removeAll { ($0.until ?? .max) <= now } }
 }
 
 extension Account {

@@ -28,7 +28,7 @@ struct RoomLedgerTests {
                 StoredRoom(
                     address: Self.lobby, configuration: RoomConfiguration(address: Self.lobby, title: "The lobby"),
                     condition: condition)
-            ], domains: ["example.com"], factoryName: "conference")
+            ], domains: ["example.com"], factoryName: "conference", now: { 90 })
     }
 
     private func details(_ room: RoomAddress) async throws -> RoomDetails {
@@ -119,6 +119,11 @@ struct RoomLedgerTests {
         _ = try await ledger.answer(.ban(Self.board, RoomCondition.Ban(account: "*@spam.example")))
         #expect(
             try await details(Self.board).condition.bans == [ban, RoomCondition.Ban(account: "*@spam.example")])
+        var later = ledger
+        later.now = { 99 }
+        #expect(
+            try await later.answer(.show(Self.board)).details?.condition.bans
+                == [RoomCondition.Ban(account: "*@spam.example")])
         _ = try await ledger.answer(.unban(Self.board, account: "eve@example.com"))
         let again = RoomOrder.unban(Self.board, account: "eve@example.com")
         await #expect(throws: RoomFailure("eve@example.com is not banned from board@example.com")) {

@@ -2,6 +2,10 @@ internal import Focus
 internal import MediaMixer
 internal import Store
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// Does the work of `confd room` while no server runs: on the database, with the rooms that the configuration file has.
 ///
 /// Each change is one transaction, so of a command that was killed everything is there, or nothing.
@@ -14,6 +18,8 @@ struct RoomLedger {
     let domains: Set<String>
     /// `[Conference] factory`: no room has this name.
     var factoryName: String?
+    /// Seconds since 1970.
+    var now: @Sendable () -> Int64 = { Int64(time(nil)) }
 
     func answer(_ order: RoomOrder) async throws(RoomFailure) -> RoomAnswer {
         do {
@@ -36,10 +42,12 @@ struct RoomLedger {
         case .remove(let room): try await remove(room)
         case .ban(let room, let ban):
             let inFile = file.first { $0.address == room }?.configuration
+            let now = now()
             try await change(room) { stored throws(RoomCommandError) in
                 let settings = inFile ?? stored.configuration ?? RoomConfiguration(address: room)
                 let role = RoomPolicy.role(of: ban.account, in: settings, stored.condition)
                 if role == .owner, !Account.isPattern(ban.account) { throw .isOwner }
+                stored.condition.endBans(now: now)
                 stored.condition.bans.removeAll { $0.account == ban.account }
                 stored.condition.bans.append(ban)
             }
@@ -85,9 +93,11 @@ struct RoomLedger {
     private func details(_ address: RoomAddress, _ stored: StoredRoom?) -> RoomDetails? {
         let inFile = file.first { $0.address == address }
         guard let configuration = inFile?.configuration ?? stored?.configuration else { return nil }
+        var condition = stored?.condition ?? inFile?.condition ?? RoomCondition()
+        condition.endBans(now: now())
         return RoomDetails(
             kind: inFile == nil ? .stored : .file, configuration: configuration,
-            condition: stored?.condition ?? inFile?.condition ?? RoomCondition(), maker: nil, participants: [])
+            condition: condition, maker: nil, participants: [])
     }
 
     // MARK: Changing

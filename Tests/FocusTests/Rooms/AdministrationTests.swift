@@ -258,6 +258,7 @@ struct AdministrationTests {
         _ = try await bench.join()
         // One that has run out takes no place.
         _ = try await bench.focus.ban(.init(account: "a@example.org", until: 1), in: room)
+        #expect(await bench.focus.roomDetails(room)?.condition.bans == [])
         for name in ["b", "c"] { _ = try await bench.focus.ban(.init(account: "\(name)@example.org"), in: room) }
         await #expect(throws: RoomCommandError.notKept("limit entriesPerRoom")) {
             try await bench.focus.ban(.init(account: "d@example.org"), in: room)
