@@ -68,6 +68,20 @@ struct RoomPolicyOrderTests {
             expected: [("a@a.example", .block), (nil, .block)], testDescription: "nobody"),
     ]
 
+    @Test(
+        "what is wrong with a document is said in words",
+        arguments: [
+            ("<ruleset xmlns='urn:ietf:params:xml:ns:common-policy'>\n<rule", "line 2 is not well-formed XML"),
+            ("<!DOCTYPE x><x/>", "it has a document type declaration (DOCTYPE), which is not taken"),
+            ("<presence/>", "'presence' does not belong there or is not as it must be"),
+        ])
+    func wrongDocuments(document: String, words: String) {
+        let error = #expect(throws: RoomFailure.self) { try RoomPolicyOrder.read(Array(document.utf8)) }
+        #expect(
+            error?.description
+                == "the document is no policy document (application/auth-policy+xml, RFC 5025): \(words)")
+    }
+
     @Test("RFC 5025: after the commands, the document decides as they said", arguments: cases)
     func commands(_ example: Case) throws {
         var rules = PresenceRules(rules: [])

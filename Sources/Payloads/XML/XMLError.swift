@@ -17,6 +17,22 @@ package enum XMLError: Error, Sendable, Hashable {
     case tooManyEntries
 }
 
+extension XMLError: CustomStringConvertible {
+    /// For people.
+    package var description: String {
+        switch self {
+        case .tooLong: "it is too long"
+        case .documentType: "it has a document type declaration (DOCTYPE), which is not taken"
+        case .tooDeep: "its elements are nested too deeply"
+        case .tooManyElements: "it has too many elements"
+        case .attributes: "an element has too many attributes, or one that is too long"
+        case .malformed(let line): line > 0 ? "line \(line) is not well-formed XML" : "it is not well-formed XML"
+        case .unexpected(let part): "'\(part)' does not belong there or is not as it must be"
+        case .tooManyEntries: "it has too many entries"
+        }
+    }
+}
+
 /// What a peer's document may cost.
 package struct XMLLimits: Sendable {
     package var octets: Int
