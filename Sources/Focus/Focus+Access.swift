@@ -58,13 +58,13 @@ extension Focus {
     /// may have ended meanwhile. It runs at most once. ACK, BYE and CANCEL are never brought here: they cannot be sent
     /// again with credentials (RFC 3261 section 22.1).
     /// - Parameter known: whose dialog the request came within (`owner(of:)`). A request from `known.source` is theirs
-    ///   without further proof; one from elsewhere is judged as if it had come outside of the dialog, and refused when
+    ///   without further proof; one from elsewhere, be it another port of the same address, is judged as if it had come outside of the dialog, and refused when
     ///   it is somebody else's.
     func admit(
         _ transaction: Transaction, _ request: Request, within known: Caller? = nil,
         _ proceed: @escaping (Caller) -> Void
     ) {
-        if let known, known.source == Caller.source(of: request), !speaksForOthers(request) { return proceed(known) }
+        if let known, known.isAt(request.source), !speaksForOthers(request) { return proceed(known) }
         let visit = { step in
             AccessDesk.Visit(
                 transaction: transaction, request: request, known: known, proceed: proceed, step: step)
@@ -94,6 +94,12 @@ extension Focus {
             ?? notifying.subscriptions.subscriptions(within: dialog).first.flatMap {
                 notifying.subscriptions[$0]?.caller
             }
+    }
+
+    /// A request within a call that was proven from elsewhere: from there more may come.
+    func moved(_ caller: Caller, within dialog: DialogReference?) {
+        guard case .call(let call)? = dialog else { return }
+        dialogs[call]?.caller.source = caller.source
     }
 
     /// Whether a trusted peer says who a request is from: many people's requests come from its address, also those of

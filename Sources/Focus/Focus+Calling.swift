@@ -129,7 +129,12 @@ extension Focus {
         _ = dialling.change(id) { $0.member = nil }
         var person = caller(for: entry.invitee)
         person.displayName = person.displayName ?? response.to?.displayName
-        person.source = response.source.map { RoomResolver.normalized($0.host) }
+        let canProve =
+            configuration.access.mode == .required
+            && resolver.servedDomain(entry.invitee.identity.host, local: nil) != nil
+        person.source = response.source.map {
+            canProve || $0.transport == .udp ? Caller.source($0) : Caller.address($0)
+        }
         var dialog = ParticipantDialog(
             negotiation: negotiation, room: entry.room, caller: person, device: response.contacts.first?.uri,
             joining: .init(method: .dialledOut, since: nil, by: entry.caller?.uri), callID: response.callID)

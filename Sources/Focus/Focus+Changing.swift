@@ -11,8 +11,7 @@ extension Focus {
             return reject(transaction, .gone, metadata: metadata(request))
         }
         admit(transaction, request, within: dialog.caller) { caller in
-            // From where this came, more may come.
-            self.dialogs[call]?.caller.source = caller.source
+            self.moved(caller, within: .call(call))
             self.admittedOffer(call, transaction, request, isInvite: isInvite)
         }
     }

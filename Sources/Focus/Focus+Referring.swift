@@ -12,7 +12,9 @@ extension Focus {
         } catch {
             return refuse(transaction, error, request)
         }
-        admit(transaction, request, within: dialog.flatMap(owner)) { caller in
+        let known = dialog.flatMap(owner)
+        admit(transaction, request, within: known) { caller in
+            if known != nil { self.moved(caller, within: dialog) }
             do throws(Rejection) {
                 let refer = try self.judge(request, by: caller, in: room)
                 self.obey(refer, transaction, request, by: caller, in: room, within: dialog)

@@ -11,6 +11,7 @@ extension Focus {
         do throws(Rejection) {
             let (room, known) = try place(of: request, within: dialog)
             admit(transaction, request, within: known) { caller in
+                if known != nil { self.moved(caller, within: dialog) }
                 self.subscribed(transaction, request, within: dialog, room: room, by: caller)
             }
         } catch {

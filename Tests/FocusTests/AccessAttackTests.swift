@@ -186,6 +186,44 @@ struct AccessAttackTests {
         #expect(await bench.focus.callCount == 1)
     }
 
+    @Test(
+        "who shares Alice's address and knows her dialog's tags is challenged within it (RFC 3261 section 12.2)",
+        arguments: ["REFER", "SUBSCRIBE", "INVITE", "UPDATE", "PUBLISH"])
+    func sharedAddress(method: String) async throws {
+        let bench = bench()
+        let call = try await alice(in: bench)
+        let request = Request.make(
+            method, "sip:lobby@192.0.2.1:5060",
+            headers: [
+                "From": TestUser.alice.from, "Event": "conference", "Expires": "600", "Refer-Sub": "false",
+                "Refer-To": "<sip:alice@example.com;method=BYE>",
+            ], source: Endpoint(transport: .udp, host: Request.client.host, port: 5061))
+        #expect(try await send(bench, request, within: .call(call)).status == 401)
+        await bench.expectQuiet()
+        #expect(await bench.focus.callCount == 1)
+        #expect(try await prove(bench, .bob, request, within: .call(call)).status == 403)
+        await bench.expectQuiet()
+    }
+
+    @Test("a client that proves itself at another port is not asked there again, but where it was before")
+    func moves() async throws {
+        let bench = bench()
+        let call = try await alice(in: bench)
+        let refer = { (source: Endpoint) in
+            Request.make(
+                "REFER", "sip:lobby@192.0.2.1:5060",
+                headers: [
+                    "From": TestUser.alice.from, "Refer-To": "<sip:nobody@example.com;method=BYE>",
+                    "Refer-Sub": "false",
+                ], source: source)
+        }
+        let moved = Endpoint(transport: .udp, host: Request.client.host, port: 5061)
+        let answer = try await prove(bench, .alice, refer(moved), within: .call(call))
+        #expect(answer.status == 403 || answer.status == 202)
+        #expect(try await send(bench, refer(moved), within: .call(call)).status == answer.status)
+        #expect(try await send(bench, refer(Request.client), within: .call(call)).status == 401)
+    }
+
     @Test("a REFER within somebody else's subscription is refused")
     func othersSubscription() async throws {
         let bench = bench()

@@ -43,7 +43,7 @@ struct AccessDigestTests {
             caller
                 == Caller(
                     uri: "sip:alice@example.com", displayName: "Alice", account: "alice@example.com", proof: .digest,
-                    source: "198.51.100.7"))
+                    source: "udp:198.51.100.7:5060"))
         #expect(await door.counters.admitted == 1)
     }
 

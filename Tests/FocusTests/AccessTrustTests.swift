@@ -25,7 +25,7 @@ struct AccessTrustTests {
             caller
                 == Caller(
                     uri: "sip:carol@example.org", aliases: ["tel:+14085551212"], displayName: "Carol C",
-                    account: "carol@example.org", proof: .trustedPeer, source: "203.0.113.8"))
+                    account: "carol@example.org", proof: .trustedPeer, source: "tcp:203.0.113.8:5060"))
         let phone = try await door.admitted(invite(["P-Asserted-Identity": "tel:+14085551212"]))
         #expect(phone.uri == "tel:+14085551212" && phone.account == "tel:+14085551212")
         let plain = try await door.admitted(invite())
@@ -131,24 +131,33 @@ struct AccessTrustTests {
 
     // MARK: Within dialogs
 
-    @Test("within a dialog its own address is not asked again; others are judged as if outside (RFC 3261 section 12.2)")
+    @Test(
+        "within a dialog its own endpoint is not asked again; others are judged as if outside (RFC 3261 section 12.2)")
     func withinDialog() async throws {
         let door = try bench()
         let alice = Caller(
-            uri: "sip:alice@example.com", account: "alice@example.com", proof: .digest, source: "198.51.100.7")
-        // Another port is another socket of the same client.
+            uri: "sip:alice@example.com", account: "alice@example.com", proof: .digest,
+            source: "tcp:198.51.100.7:40000")
         let again = Endpoint(transport: .tcp, host: "198.51.100.7", port: 40_000)
         #expect(try await door.admitted(.invite(source: again), within: alice) == alice)
 
         let elsewhere = Endpoint(transport: .udp, host: "192.0.2.77", port: 5060)
         let user = TestUser.alice
         let target = "sip:lobby@192.0.2.1:5060"
+        // Others may share the address.
+        for other in [
+            Endpoint(transport: .tcp, host: "198.51.100.7", port: 40_001),
+            Endpoint(transport: .udp, host: "198.51.100.7", port: 40_000),
+        ] {
+            #expect(try await door.refused(user.request("REFER", target, source: other), within: alice).status == 401)
+        }
         let challenge = try await door.refused(user.request("REFER", target, source: elsewhere), within: alice)
         #expect(challenge.status == 401)
         let right = try user.authorization(challenge, method: "REFER", uri: target)
         let moved = try await door.admitted(
             user.request("REFER", target, authorization: right, source: elsewhere), within: alice)
-        #expect(moved.account == alice.account && moved.uri == alice.uri && moved.source == "192.0.2.77")
+        #expect(moved.account == alice.account && moved.uri == alice.uri && moved.source == "udp:192.0.2.77:5060")
+        #expect(moved.isAt(elsewhere) && !moved.isAt(again))
 
         // Bob knows the tags, and his own password.
         let bob = try TestUser.bob.authorization(challenge, method: "REFER", uri: target, count: 3)
@@ -167,7 +176,7 @@ struct AccessTrustTests {
         let carol = Caller(
             uri: "sip:carol@example.org", account: "carol@example.org", proof: .trustedPeer, source: "203.0.113.9")
         let same = invite(["P-Asserted-Identity": "<sip:carol@example.org>"])
-        #expect(try await door.admitted(same, within: carol).source == "203.0.113.8")
+        #expect(try await door.admitted(same, within: carol).source == "tcp:203.0.113.8:5060")
         let other = invite(["P-Asserted-Identity": "<sip:dave@example.org>"])
         #expect(try await door.refused(other, within: carol).status == 403)
     }

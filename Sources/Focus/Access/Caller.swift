@@ -21,8 +21,8 @@ struct Caller: Sendable, Equatable {
     var account: String
     var isAnonymous = false
     var proof = Proof.believed
-    /// The address the request came from: requests within the dialog that come from there need no proof again. Nil:
-    /// nobody's, so that each is asked again.
+    /// Where the request came from, transport and port included, since others may share the address: requests within
+    /// the dialog that come from there need no proof again. Nil: nobody's, so that each is asked again.
     var source: String?
 
     func who(isParticipant: Bool) -> RoomPolicy.Who {

@@ -60,7 +60,7 @@ struct Doorkeeper: Sendable {
 
     // MARK: Before any account is known
 
-    /// - Parameter known: whose dialog the request came within, from another address than theirs.
+    /// - Parameter known: whose dialog the request came within, from elsewhere than they are.
     mutating func receive(_ request: Request, within known: Caller?, rules: Rules) -> OnRequest {
         guard let identity = Identity(of: request, serial: 0, displayNameOctets: rules.displayNameOctets),
             let from = request.from
@@ -311,7 +311,20 @@ extension Doorkeeper {
 }
 
 extension Caller {
-    static func source(of request: Request) -> String { RoomResolver.normalized(request.source.host) }
+    static func source(of request: Request) -> String { source(request.source) }
+
+    /// The address alone, for people whom we called over a connection and who can prove nothing: they may ask on
+    /// another one.
+    static func address(_ source: Endpoint) -> String { RoomResolver.normalized(source.host) }
+
+    static func source(_ source: Endpoint) -> String {
+        "\(source.transport.rawValue):\(address(source)):\(source.port)"
+    }
+
+    /// Whether a request within their dialog is from where they are.
+    func isAt(_ source: Endpoint) -> Bool {
+        self.source == Self.source(source) || (source.transport != .udp && self.source == Self.address(source))
+    }
 
     func moved(to request: Request) -> Caller {
         var moved = self
