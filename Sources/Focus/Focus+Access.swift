@@ -124,22 +124,38 @@ extension Focus {
             if caller.proof == .trustedPeer { access.counters.trusted &+= 1 }
             visit.proceed(caller)
         case .challenge(let realm, let isStale, let defect):
-            if let defect { note(defect, of: visit.request) }
+            if let defect { note(defect, of: visit) }
             challenge(visit, realm: realm, isStale: isStale)
         case .refuse(let status, let defect):
-            note(defect, of: visit.request)
+            note(defect, of: visit)
             access.counters.refused &+= 1
             reject(
                 visit.transaction, Rejection(status: status, why: defect.rawValue), metadata: metadata(visit.request))
         }
     }
 
-    private func note(_ defect: Doorkeeper.Defect, of request: Request) {
+    private func note(_ defect: Doorkeeper.Defect, of visit: AccessDesk.Visit) {
+        let request = visit.request
+        let tried: Doorkeeper.Account? =
+            switch visit.step {
+            case .account(_, let account), .aliases(let account): account
+            case .algorithms: nil
+            }
         if defect.isFailure { access.countFailure(request, at: access.time(now())) }
         // One line for each try at a password, with the address, so that others can act on it.
-        logger.log(
-            level: defect.isFailure ? .info : .debug, "not who it says",
-            metadata: metadata(request).with("source", "\(request.source)").with("why", defect.rawValue))
+        var metadata = metadata(request).with("why", defect.rawValue)
+        if let tried { metadata["account"] = "\(tried.description.prefix(Self.mostLogged))" }
+        logger.log(level: defect.isFailure ? .info : .debug, "not who it says", metadata: metadata)
+    }
+
+    /// Characters of a name that somebody made up.
+    private static let mostLogged = 128
+
+    /// For the log: who was refused, unless they hide it.
+    func metadata(_ request: Request, by caller: Caller) -> Logger.Metadata {
+        let metadata = metadata(request)
+        guard !caller.isAnonymous else { return metadata }
+        return metadata.with("participant", caller.uri).with("account", caller.account)
     }
 
     // MARK: Challenges

@@ -47,7 +47,7 @@ extension Focus {
             pendingInvites += 1
             Task.immediate { await self.reserve(join, for: call, answering: answer) }
         } catch {
-            reject(transaction, error, metadata: metadata(request))
+            reject(transaction, error, metadata: metadata(request, by: caller))
         }
     }
 
@@ -161,7 +161,7 @@ extension Focus {
         switch status {
         case 486: throw Rejection(.roomIsFull, agent: agent)
         case 488: throw Rejection(.plainTextNotAllowed, agent: agent)
-        default: throw Rejection(status: status, why: why)
+        default: throw .policy(status, why, agent: agent)
         }
     }
 

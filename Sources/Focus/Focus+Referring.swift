@@ -19,7 +19,7 @@ extension Focus {
                 let refer = try self.judge(request, by: caller, in: room)
                 self.obey(refer, transaction, request, by: caller, in: room, within: dialog)
             } catch {
-                self.refuse(transaction, error, request)
+                self.refuse(transaction, error, request, by: caller)
             }
         }
     }
@@ -185,8 +185,10 @@ extension Focus {
         }
     }
 
-    private func refuse(_ transaction: Transaction, _ rejection: Rejection, _ request: Request) {
+    private func refuse(
+        _ transaction: Transaction, _ rejection: Rejection, _ request: Request, by caller: Caller? = nil
+    ) {
         dialCounters.refersRefused &+= 1
-        reject(transaction, rejection, metadata: metadata(request))
+        reject(transaction, rejection, metadata: caller.map { metadata(request, by: $0) } ?? metadata(request))
     }
 }

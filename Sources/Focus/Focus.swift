@@ -228,7 +228,10 @@ package actor Focus: SIPHandler {
     }
 
     func metadata(_ request: Request) -> Logger.Metadata {
-        ["method": "\(request.method)", "uri": "\(request.requestURI)", "call-id": "\(request.callID)"]
+        [
+            "method": "\(request.method)", "uri": "\(request.requestURI)", "call-id": "\(request.callID)",
+            "source": "\(request.source)",
+        ]
     }
 
     func metadata(_ dialog: ParticipantDialog) -> Logger.Metadata {

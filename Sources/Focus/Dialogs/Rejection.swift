@@ -50,6 +50,20 @@ struct Rejection: Equatable, Sendable {
             why: refusal.text)
     }
 
+    /// A room's no, with its reason for people to read (RFC 3261 section 20.43). A ban's is what a moderator wrote.
+    static func policy(_ status: Int, _ why: String, agent: String) -> Rejection {
+        var text = ""
+        for scalar in why.unicodeScalars.prefix(mostWarningScalars)
+        where scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) {
+            if scalar == "\"" || scalar == "\\" { text += "\\" }
+            text.unicodeScalars.append(scalar)
+        }
+        let warning = Refusal(status: status, warningCode: 399, text: text).warning(agent: agent)
+        return Rejection(status: status, headers: [HeaderField("Warning", warning)], why: why)
+    }
+
+    private static let mostWarningScalars = 200
+
     init(_ refusal: JoinRefusal, agent: String) {
         switch refusal {
         case .noSuchRoom: self = .notFound

@@ -33,6 +33,27 @@ struct JoiningRightsTests {
         }
     }
 
+    @Test("who may not come in reads why in a Warning (RFC 3261 section 20.43)")
+    func reasons() async throws {
+        let cases = [
+            (
+                bench { $1.bans = [.init(account: "alice@example.org", reason: "a \"bot\"\r\n")] },
+                "banned: a \\\"bot\\\""
+            ),
+            (bench { $1.isLocked = true }, "the room is locked"),
+            (bench { room, _ in room.join = .listed }, "may not join"),
+        ]
+        for (bench, text) in cases {
+            let answer = try await bench.refusal(of: .invite())
+            #expect(answer.status == 403)
+            #expect(answer.header("Warning") == "399 192.0.2.1:5060 \"\(text)\"")
+        }
+        let named = bench { room, _ in room.allowsAnonymous = false }
+        let anonymous = ["From": "<sip:anonymous@anonymous.invalid>;tag=1"]
+        let answer = try await named.refusal(of: .invite(headers: anonymous))
+        #expect(answer.header("Warning")?.hasSuffix("\"the room wants to know who comes in\"") == true)
+    }
+
     @Test("a full room: 486 with Retry-After; text/plain where it isn't wanted: 488 with a Warning")
     func refused() async throws {
         let full = bench { room, _ in room.maximumMembers = 0 }
