@@ -68,7 +68,11 @@ extension Focus {
         guard let entry = dialling[id] else { return }
         guard let request = head(of: entry) else { return withdraw(id) }
         if let member = entry.member { mixer.leave(member, reason: .notCompleted) }
-        _ = dialling.change(id) { $0.member = nil }
+        _ = dialling.change(id) { entry in
+            entry.member = nil
+            // What ran for the attempt before this one.
+            entry.timer &+= 1
+        }
         let person = caller(for: entry.invitee)
         let act = RoomPolicy.Act.join(membersInside: rooms[entry.room]?.callCount ?? 0, isPlainText: false)
         if case .refuse(let status, let why) = decide(person, act, in: entry.room) {

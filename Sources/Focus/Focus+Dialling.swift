@@ -103,8 +103,8 @@ extension Focus {
     /// False when the exchange is no REFER of ours.
     func referAnswered(_ exchange: Exchange, _ response: Response) -> Bool {
         guard let entry = dialling.entry(of: exchange) else { return false }
-        // The answer to an attempt before this one says nothing new.
-        guard entry.exchange == exchange else { return true }
+        // The answer to an attempt before this one says nothing new, be that a REFER or the INVITE in its place.
+        guard entry.exchange == exchange, entry.offer == nil else { return true }
         perform(answered(entry.id, response), entry.id)
         return true
     }
@@ -172,7 +172,10 @@ extension Focus {
     func perform(_ action: DialOut.Action?, _ id: UInt64) {
         switch action {
         case .prepare(let isTLS): prepare(id, isTLS: isTLS)
-        case .refer: sendRefer(id)
+        case .refer:
+            sendRefer(id)
+            // For the answer to it and for what comes of it: clients that are silent are no slower than others.
+            startTimer(id, after: configuration.dialling.referTimeout)
         case .authenticate:
             guard let entry = dialling[id] else { return }
             if entry.offer == nil { sendRefer(id) } else { sendInvite(id, retrying: entry.call) }
@@ -183,7 +186,6 @@ extension Focus {
         case .await(let outcome):
             guard let entry = dialling[id] else { return }
             if entry.machine.terms.reportsRefer { reported(entry.report, outcome) }
-            startTimer(id, after: configuration.dialling.referTimeout)
         case .finish(let outcome): finish(id, outcome)
         case .giveUp(let outcome):
             if let entry = dialling[id], entry.offer != nil, let call = entry.call { signalling.cancel(call) }

@@ -40,7 +40,7 @@ struct DialOut: Sendable, Equatable {
         case alerting
         /// They took the call: its answer is in the response.
         case connect(DialOutcome)
-        /// The REFER was taken; its outcome is awaited for `referTimeout`.
+        /// The REFER was taken; its outcome is awaited for what is left of `referTimeout`.
         case await(DialOutcome)
         case finish(DialOutcome)
         /// CANCEL what is under way, or release what the mixer makes, and be done.
@@ -107,8 +107,10 @@ struct DialOut: Sendable, Equatable {
         return finish(.done)
     }
 
-    /// `answerTimeout` or `referTimeout`.
-    mutating func timedOut() -> Action { giveUp(.timeout) }
+    /// `answerTimeout` or `referTimeout`. A REFER that has no answer by then is taken for one that was never read.
+    mutating func timedOut() -> Action {
+        step == .referring ? referAnswered(.timeout, canAuthenticate: false) : giveUp(.timeout)
+    }
 
     /// The room is no more, or we are going down.
     mutating func withdrawn() -> Action { giveUp(.withdrawn) }

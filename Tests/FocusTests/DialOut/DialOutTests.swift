@@ -141,6 +141,18 @@ import Testing
         #expect(call.timedOut() == .giveUp(.timeout))
     }
 
+    @Test("a client that says nothing to the REFER is INVITEd, or given up without a fallback")
+    func silent() {
+        var call = referring()
+        #expect(call.timedOut() == .prepare(isTLS: false))
+        #expect(call.answered(.timeout) == .ignore)
+        #expect(call.prepared() == true)
+        #expect(call.timedOut() == .giveUp(.timeout))
+        var other = referring(fallback: nil)
+        #expect(other.timedOut() == .finish(.timeout))
+        #expect(other.answered(DialOutcome(202)) == .ignore)
+    }
+
     @Test("a client without REFER is INVITEd (dial_out_fallback = invite)", arguments: [405, 501, 603, 408])
     func fallback(_ status: Int) {
         var call = referring()

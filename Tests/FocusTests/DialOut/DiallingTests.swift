@@ -373,6 +373,24 @@ import Testing
         #expect(try await outcome(bench) == "SIP/2.0 403 Forbidden\r\n")
     }
 
+    @Test("a client that says nothing to the REFER is INVITEd after referTimeout; what it says later is ignored")
+    func silent() async throws {
+        let bench = Self.bench(.refer) { $0.dialling.referTimeout = .seconds(9) }
+        _ = try await bench.join()
+        try await refer(bench)
+        let refer = try await ReferringTests.sent("REFER", bench)
+        await bench.fire(after: .seconds(9))
+        let invite = try await ReferringTests.sent("INVITE", bench)
+        #expect(invite.target == refer.target)
+        // The stack gives the REFER up by itself, later.
+        await bench.focus.handle(.answer(refer.exchange, .status(408, source: nil)))
+        await bench.focus.handle(.answer(refer.exchange, .status(202)))
+        await bench.expectQuiet()
+        #expect(await bench.focus.dialStatus.underWay == 1)
+        await respond(bench, invite, Self.ok())
+        #expect(try await outcome(bench) == "SIP/2.0 200 OK\r\n")
+    }
+
     @Test("whoever took the REFER and never comes is given up after referTimeout")
     func neverComes() async throws {
         let bench = Self.bench(.refer) { $0.dialling.referTimeout = .seconds(9) }
