@@ -79,7 +79,8 @@ extension Focus {
     private func acts(_ target: ReferTarget, in room: RoomAddress) -> [RoomPolicy.Act] {
         guard target.method == .bye else { return [.invite] }
         if means(target.invitee.uri, room) { return [.close] }
-        let accounts = Set(calls(meant: target.invitee.uri, in: room).compactMap { dialogs[$0]?.caller.account })
+        var accounts = Set(calls(meant: target.invitee.uri, in: room).compactMap { dialogs[$0]?.caller.account })
+        if let called = dialling.entry(for: target.invitee.account, in: room) { accounts.insert(called.account) }
         return accounts.isEmpty
             ? [.remove(target: target.invitee.account)] : accounts.sorted().map { .remove(target: $0) }
     }
@@ -159,7 +160,10 @@ extension Focus {
         let ended = calls(meant: target.uri, in: room).filter {
             remove($0, reason: .removed(""), by: caller, booted: true)
         }
-        reported(report, ended.isEmpty ? .notFound : .done)
+        // Also who isn't in yet: the call to them is given up.
+        let called = dialling.entry(for: target.account, in: room)
+        if let called { withdraw(called.id) }
+        reported(report, ended.isEmpty && called == nil ? .notFound : .done)
     }
 
     /// Whether a URI is the room's own (RFC 4579 section 5.12; to say BYE to it is our extension).

@@ -402,6 +402,60 @@ import Testing
         #expect(try await outcome(bench) == "SIP/2.0 408 Request Timeout\r\n")
     }
 
+    // MARK: Taken back
+
+    /// alice                  focus             carol
+    ///   | REFER carol            |     INVITE, 180 |
+    ///   |----------------------->|<--------------->|
+    ///   | REFER carol;method=BYE |                 |
+    ///   |----------------------->|     CANCEL      |
+    ///   |   NOTIFY 487, 200      |---------------->|
+    ///   |<-----------------------|                 |
+    @Test("REFER with BYE for somebody who is being called gives the call up (RFC 4579 section 5.11)")
+    func takenBack() async throws {
+        let bench = Self.bench { $0.adhoc.remove = .everyone }
+        _ = try await bench.join()
+        try await refer(bench)
+        let invite = try await ReferringTests.sent("INVITE", bench)
+        await respond(bench, invite, .status(180))
+        await bench.focus.handle(
+            .request(bench.nextTransaction(), ReferringTests.refer("<sip:carol@chicago.example;method=BYE>")))
+        #expect(try await bench.nextAnswer().status == 202)
+        var texts: [String] = []
+        var isCancelled = false
+        while texts.last != "SIP/2.0 200 OK\r\n" {
+            switch await bench.next() {
+            case .cancel(Call(id: invite.exchange.id)): isCancelled = true
+            case .sent(let sent) where sent.method == "NOTIFY":
+                texts.append(sent.text)
+                await bench.focus.handle(.answer(sent.exchange, .status(200)))
+            case .nothing: throw TestFailure()
+            default: break
+            }
+        }
+        #expect(isCancelled)
+        #expect(texts.contains { $0.hasPrefix("SIP/2.0 487") })
+        let status = await bench.focus.dialStatus
+        #expect(status.underWay == 0 && status.waiting == 0 && status.failed == 1)
+    }
+
+    @Test("so does one for somebody who waits to be called; who may not remove others is refused")
+    func takenBackWaiting() async throws {
+        let bench = Self.bench { $0.dialling.limits.underWay = 0 }
+        _ = try await bench.join()
+        let bob = ["From": "<sip:bob@example.org>;tag=b1", "Call-ID": "bob"]
+        _ = try await bench.join(.invite(headers: bob))
+        try await refer(bench)
+        #expect(await bench.focus.dialStatus.waiting == 1)
+        let target = "<sip:carol@chicago.example;method=BYE>"
+        let quiet = ["Refer-Sub": "false"]
+        let byBob = ReferringTests.refer(target, headers: quiet.merging(bob) { $1 })
+        #expect(try await bench.refusal(of: byBob).status == 403)
+        #expect(await bench.focus.dialStatus.waiting == 1)
+        #expect(try await bench.refusal(of: ReferringTests.refer(target, headers: quiet)).status == 202)
+        #expect(await bench.focus.dialStatus.waiting == 0)
+    }
+
     // MARK: Lists
 
     private static func list(_ entries: String...) -> Request {
