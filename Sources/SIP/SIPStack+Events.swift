@@ -23,9 +23,8 @@ extension SIPStack {
     }
 
     private func invited(_ event: cs_event) {
-        guard let pointer = event.call, let transaction = event.transaction, let request = Request(event.message) else {
-            return
-        }
+        guard let pointer = event.call, let transaction = event.transaction else { return }
+        guard let request = Request(event.message) else { return refuseUnreadable(transaction) }
         let record = CallRecord(call: Call(id: event.id), pointer: pointer, phase: .incoming)
         record.learn(from: request.headers)
         calls[event.id] = record
@@ -34,12 +33,19 @@ extension SIPStack {
     }
 
     private func requestedWithin(_ event: cs_event, kind: TransactionRecord.Kind) {
-        guard let transaction = event.transaction, let request = Request(event.message) else { return }
+        guard let transaction = event.transaction else { return }
+        guard let request = Request(event.message) else { return refuseUnreadable(transaction) }
         guard let record = calls[event.id] else { return cs_transaction_discard(transaction) }
         record.learn(from: request.headers)
         register(transaction, event.transaction_id, kind: kind, record: record, request: request)
         let id = Transaction(id: event.transaction_id)
         deliver(kind == .update ? .update(record.call, id, request) : .reinvite(record.call, id, request))
+    }
+
+    /// The library could read it and we can't: nobody else will answer it.
+    private func refuseUnreadable(_ transaction: OpaquePointer) {
+        var content = cs_content()
+        cs_respond(transaction, 400, nil, &content)
     }
 
     private func register(
@@ -52,7 +58,8 @@ extension SIPStack {
     }
 
     private func requested(_ event: cs_event) {
-        guard let pointer = event.transaction, let request = Request(event.message) else { return }
+        guard let pointer = event.transaction else { return }
+        guard let request = Request(event.message) else { return refuseUnreadable(pointer) }
         let transaction = Transaction(id: event.transaction_id)
         let record = calls[event.id]
         transactions[transaction.id] = TransactionRecord(
