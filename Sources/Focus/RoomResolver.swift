@@ -1,10 +1,6 @@
 package import MediaMixer
 package import SIP
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// What a Request-URI means here (RFC 3261 section 8.2.2.1).
 package enum Resolution: Equatable, Sendable {
     case room(RoomAddress)
@@ -63,19 +59,8 @@ package struct RoomResolver: Sendable {
         return served.contains(host) ? host : domains.first
     }
 
-    /// Lower case, no brackets, no final dot, IPv6 in its one shortest form: equal hosts are equal text
-    /// (RFC 3261 section 19.1.4; names and addresses stay apart).
-    package static func normalized(_ host: String) -> String {
-        var text = host.lowercased()
-        if text.hasPrefix("["), text.hasSuffix("]") { text = String(text.dropFirst().dropLast()) }
-        if text.count > 1, text.hasSuffix(".") { text.removeLast() }
-        guard text.utf8.contains(UInt8(ascii: ":")) else { return text }
-        var address = in6_addr()
-        guard inet_pton(AF_INET6, text, &address) == 1 else { return text }
-        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(AF_INET6, &address, &buffer, socklen_t(INET6_ADDRSTRLEN)) != nil else { return text }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
+    /// See `RoomAddress.normalized(host:)`.
+    package static func normalized(_ host: String) -> String { RoomAddress.normalized(host: host) }
 }
 
 extension Unicode.GeneralCategory {

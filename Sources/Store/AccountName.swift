@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#endif
+internal import MediaMixer
 
 /// `alice@example.com`, as an account is named on the command line.
 package struct AccountName: Sendable, Hashable, CustomStringConvertible {
@@ -18,7 +16,7 @@ package struct AccountName: Sendable, Hashable, CustomStringConvertible {
             throw StoreError("'\(text)' is not an account's name; write user@domain, such as alice@example.com")
         }
         let username = text[..<at]
-        let domain = Self.normalized(String(text[text.index(after: at)...]))
+        let domain = RoomAddress.normalized(host: String(text[text.index(after: at)...]))
         guard !username.isEmpty, !domain.isEmpty else {
             throw StoreError("'\(text)' is not an account's name; write user@domain, such as alice@example.com")
         }
@@ -37,19 +35,6 @@ package struct AccountName: Sendable, Hashable, CustomStringConvertible {
         }
         self.username = String(username)
         self.domain = domain
-    }
-
-    /// As domains are compared and served (RFC 3261 section 19.1.4).
-    private static func normalized(_ domain: String) -> String {
-        var text = domain.lowercased()
-        if text.hasPrefix("["), text.hasSuffix("]") { text = String(text.dropFirst().dropLast()) }
-        if text.count > 1, text.hasSuffix(".") { text.removeLast() }
-        guard text.utf8.contains(UInt8(ascii: ":")) else { return text }
-        var address = in6_addr()
-        guard inet_pton(AF_INET6, text, &address) == 1 else { return text }
-        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(AF_INET6, &address, &buffer, socklen_t(INET6_ADDRSTRLEN)) != nil else { return text }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func isOfDomain(_ byte: UInt8) -> Bool {

@@ -226,16 +226,3 @@ extension Focus {
         } ?? []
     }
 }
-
-extension PeerRoute {
-    /// The same for the answer to a request of ours.
-    static func source(of response: Response) -> Endpoint? {
-        guard let source = response.source, !response.headers.contains("Record-Route") else { return nil }
-        guard let uri = response.contacts.first?.uri, uri.isSIP else { return source }
-        let transport = OutboundAddress.transport(of: uri)
-        let isSame =
-            transport == source.transport && (uri.port ?? transport.defaultPort) == source.port
-            && RoomResolver.normalized(uri.host) == RoomResolver.normalized(source.host)
-        return isSame ? nil : source
-    }
-}

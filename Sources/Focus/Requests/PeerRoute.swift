@@ -5,19 +5,22 @@ import SIP
 enum PeerRoute {
     /// Nil: the dialog's own route will do.
     static func source(of request: Request) -> Endpoint? {
-        // With a proxy in between, its Record-Route is the next hop and the Contact is its business.
-        guard !request.headers.contains("Record-Route") else { return nil }
-        guard let uri = request.contacts.first?.uri, uri.isSIP else { return request.source }
-        let transport = transport(of: uri)
-        let port = uri.port ?? transport.defaultPort
-        let isSame =
-            transport == request.source.transport && port == request.source.port
-            && RoomResolver.normalized(uri.host) == RoomResolver.normalized(request.source.host)
-        return isSame ? nil : request.source
+        route(to: request.source, contact: request.contacts.first, request.headers)
     }
 
-    private static func transport(of uri: SIPURI) -> SIPTransport {
-        if uri.isSecure { return .tls }
-        return uri.parameter("transport").flatMap { SIPTransport(rawValue: $0.lowercased()) } ?? .udp
+    /// The same for the answer to a request of ours.
+    static func source(of response: Response) -> Endpoint? {
+        response.source.flatMap { route(to: $0, contact: response.contacts.first, response.headers) }
+    }
+
+    private static func route(to source: Endpoint, contact: NameAddr?, _ headers: HeaderFields) -> Endpoint? {
+        // With a proxy in between, its Record-Route is the next hop and the Contact is its business.
+        guard !headers.contains("Record-Route") else { return nil }
+        guard let uri = contact?.uri, uri.isSIP else { return source }
+        let transport = OutboundAddress.transport(of: uri)
+        let isSame =
+            transport == source.transport && (uri.port ?? transport.defaultPort) == source.port
+            && RoomResolver.normalized(uri.host) == RoomResolver.normalized(source.host)
+        return isSame ? nil : source
     }
 }

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The name of a room: the user and host part of its SIP URI.
 ///
 /// The user part is case-sensitive and held unescaped; the domain is not and is held in lower case
@@ -29,6 +33,20 @@ package struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible
     }
 
     package var description: String { "\(user)@\(domain)" }
+
+    /// Lower case, no brackets, no final dot, IPv6 in its one shortest form: equal hosts are equal text
+    /// (RFC 3261 section 19.1.4; names and addresses stay apart).
+    package static func normalized(host: String) -> String {
+        var text = host.lowercased()
+        if text.hasPrefix("["), text.hasSuffix("]") { text = String(text.dropFirst().dropLast()) }
+        if text.count > 1, text.hasSuffix(".") { text.removeLast() }
+        guard text.utf8.contains(UInt8(ascii: ":")) else { return text }
+        var address = in6_addr()
+        guard inet_pton(AF_INET6, text, &address) == 1 else { return text }
+        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(AF_INET6, &address, &buffer, socklen_t(INET6_ADDRSTRLEN)) != nil else { return text }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     private static func isUnescaped(_ byte: UInt8) -> Bool {
         switch byte {
