@@ -29,11 +29,14 @@ var targets: [Target] = [
     // I/O
     .target(name: "NIOGnuTLS", dependencies: ["CGnuTLS", nioCore]),
     .target(name: "MSRPTransport", dependencies: ["MSRP", "NIOGnuTLS", nioCore, nioPosix, logging]),
-    .target(name: "MediaMixer", dependencies: ["MSRP", "MSRPTransport", "Payloads", nioCore, nioPosix, logging]),
+    .target(name: "FileSpool", dependencies: ["CGnuTLS", nioCore, nioPosix, logging]),
+    .target(
+        name: "MediaMixer",
+        dependencies: ["MSRP", "MSRPTransport", "Payloads", "FileSpool", nioCore, nioPosix, logging]),
     .target(name: "RelayCore", dependencies: ["MSRP", "MSRPTransport", "DigestAuth", "NIOGnuTLS", nioCore, logging]),
-    .target(name: "Store", dependencies: ["DigestAuth", "MediaMixer", grdb, logging]),
+    .target(name: "Store", dependencies: ["DigestAuth", "MediaMixer", "FileSpool", grdb, logging]),
     .target(name: "SIP", dependencies: ["CSofia", "CSofiaSystem", logging]),
-    .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "DigestAuth", logging]),
+    .target(name: "Focus", dependencies: ["SIP", "Payloads", "MediaMixer", "FileSpool", "DigestAuth", logging]),
     .target(
         name: "Client",
         dependencies: [
@@ -44,8 +47,9 @@ var targets: [Target] = [
     .executableTarget(
         name: "confd",
         dependencies: [
-            "CMalloc", "Focus", "MediaMixer", "RelayCore", "Store", "Client", "SIP", "Payloads", "DigestAuth", "MSRP",
-            "MSRPTransport", "NIOGnuTLS", nioCore, nioPosix, logging, lifecycle, unixSignals, argumentParser,
+            "CMalloc", "Focus", "MediaMixer", "FileSpool", "RelayCore", "Store", "Client", "SIP", "Payloads",
+            "DigestAuth", "MSRP", "MSRPTransport", "NIOGnuTLS", nioCore, nioPosix, logging, lifecycle, unixSignals,
+            argumentParser,
         ]),
 
     // Benchmarks: a C load generator and the C fan-out program that stands for the physical limit
@@ -61,10 +65,12 @@ var targets: [Target] = [
     .testTarget(
         name: "MSRPTransportTests",
         dependencies: ["MSRPTransport", "MSRP", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded, logging]),
+    .testTarget(name: "FileSpoolTests", dependencies: ["FileSpool", "Support", nioCore, nioPosix, logging]),
     .testTarget(
         name: "MediaMixerTests",
         dependencies: [
-            "MediaMixer", "MSRPTransport", "MSRP", "NIOGnuTLS", "Payloads", "Support", nioCore, nioPosix, nioEmbedded,
+            "MediaMixer", "FileSpool", "MSRPTransport", "MSRP", "NIOGnuTLS", "Payloads", "Support", nioCore, nioPosix,
+            nioEmbedded,
             logging,
         ]),
     .testTarget(
@@ -73,15 +79,18 @@ var targets: [Target] = [
             "RelayCore", "MSRPTransport", "MSRP", "DigestAuth", "NIOGnuTLS", "Support", nioCore, nioPosix, nioEmbedded,
             logging,
         ]),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "DigestAuth", "MediaMixer", "Support", grdb, logging]),
+    .testTarget(
+        name: "StoreTests",
+        dependencies: ["Store", "DigestAuth", "MediaMixer", "FileSpool", "Support", grdb, logging]),
     .testTarget(name: "SIPTests", dependencies: ["SIP", "Support", "CSofia", logging]),
     .testTarget(
         name: "FocusTests",
-        dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "DigestAuth", "Support", logging]),
+        dependencies: ["Focus", "SIP", "Payloads", "MediaMixer", "FileSpool", "DigestAuth", "Support", logging]),
     .testTarget(
         name: "ConfdTests",
         dependencies: [
-            "confd", "Client", "Focus", "MediaMixer", "MSRPTransport", "SIP", "Store", "DigestAuth", "MSRP",
+            "confd", "Client", "Focus", "MediaMixer", "FileSpool", "MSRPTransport", "SIP", "Store", "DigestAuth",
+            "MSRP",
             "NIOGnuTLS", "Payloads", "Support", nioCore, logging,
         ]),
     .testTarget(name: "SystemTests", dependencies: ["confd", "Support"]),

@@ -32,6 +32,9 @@ package struct JoinRequest: Sendable {
 
     package var media: PeerMedia
 
+    /// The client's User-Agent.
+    package var userAgent: String?
+
     /// What our a=path says: host and port a peer can reach. The port 0 means "the first listener's".
     package var localHost: String
     package var localPort: Int
@@ -43,8 +46,10 @@ package struct JoinRequest: Sendable {
         room: RoomAddress, roomHosts: [String] = [], calledName: String? = nil, participant: String,
         aliases: [String] = [],
         displayName: String? = nil, account: String = "", isAnonymous: Bool = false, terms: RoomTerms? = nil,
-        replaced: MemberID? = nil, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil
+        replaced: MemberID? = nil, media: PeerMedia, localHost: String, localPort: Int, signallingSource: String? = nil,
+        userAgent: String? = nil
     ) {
+        self.userAgent = userAgent
         self.room = room
         self.calledName = calledName
         self.roomHosts = roomHosts.map { $0.lowercased() }.filter { $0 != room.domain }

@@ -37,6 +37,28 @@ package struct MixerConfiguration: Sendable {
     /// Whether the old path may be taken again by the same client after a loss, without a new offer.
     package var reconnectsSameSession = false
 
+    /// How long a message whose chunks are passed on as they come waits for its next one (RFC 7701 section 6.1).
+    package var chunkReceptionTime: TimeAmount = .seconds(540)
+
+    /// Messages of one participant that are passed on in chunks at a time.
+    package var streamsPerMember = 4
+
+    /// Beginnings of User-Agent values of clients that take every message in one piece only.
+    package var agentsWithoutChunks: [String] = []
+
+    /// How long a participant's message is known again by its Message-ID, and how many of a participant's.
+    package var repeatTime: TimeAmount = .minutes(10)
+    package var rememberedMessages = 1024
+
+    /// How long after its user left a nickname is nobody else's (RFC 7701 section 7.1).
+    package var nicknameQuarantine: TimeAmount = .seconds(300)
+
+    /// Octets of messages of a room that are kept for members whose connection is lost, and for the history.
+    package var roomTailBytes = 4 * 1024 * 1024
+
+    /// How long a message may wait before it is written to the history; what a crash can lose.
+    package var historyDelay: TimeAmount = .milliseconds(100)
+
     package var maximumRooms = 20_000
     package var maximumMembersPerRoom = 1_000
     package var maximumMembers = 20_000

@@ -9,12 +9,14 @@ package struct MixerHandle: Sendable {
 
     /// Makes a mixer on the transport's loop. Events are delivered on that loop, in order; the callback may not block.
     package static func start(
-        transport: TransportHandle, configuration: MixerConfiguration, logger: Logger,
+        transport: TransportHandle, configuration: MixerConfiguration, services: MixerServices = MixerServices(),
+        logger: Logger,
         events: @escaping @Sendable (MemberEvent) -> Void
     ) async -> MixerHandle {
         let bound = await transport.perform { loop in
             NIOLoopBound(
-                Mixer(transport: loop, configuration: configuration, logger: logger, events: events),
+                Mixer(
+                    transport: loop, configuration: configuration, services: services, logger: logger, events: events),
                 eventLoop: loop.eventLoop)
         }
         return MixerHandle(transport: transport, bound: bound)
@@ -75,7 +77,12 @@ package struct MixerHandle: Sendable {
         await perform { $0.snapshot }
     }
 
-    private func perform<R: Sendable>(_ body: @escaping @Sendable (Mixer) -> R) async -> R {
+    /// Whether the participant is told of the roster by SIP; rooms may leave it out when they say who came and left.
+    package func setSubscribed(_ member: MemberID, _ isSubscribed: Bool) async {
+        await perform { $0.member(member)?.isSubscribed = isSubscribed }
+    }
+
+    func perform<R: Sendable>(_ body: @escaping @Sendable (Mixer) -> R) async -> R {
         let bound = bound
         return await transport.perform { _ in
             bound.value.turnBegan()

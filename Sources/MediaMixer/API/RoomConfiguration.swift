@@ -46,6 +46,17 @@ package struct RoomConfiguration: Sendable, Equatable, Codable {
     /// When a room that was made on demand ends.
     package var ends = Ending.lastLeaves
 
+    /// Octets of the largest message (413 above, and a=max-size); nil: the mixer's.
+    package var maximumMessageSize: Int?
+    package var history = History.none
+    /// Whether private messages are kept as well, for their two ends.
+    package var keepsPrivateMessages = false
+    package var systemLines = SystemLines.none
+    package var congestion = Congestion.disconnect(afterSeconds: 5)
+    package var files = Files.announced
+    /// Nicknames nobody may take; compared as RFC 7700 has it.
+    package var reservedNicknames: [String] = []
+
     package init(
         address: RoomAddress, title: String = "", allowsPlainText: Bool = true,
         welcome: Welcome = .clientsUnawareOfChatRooms(text: nil), maximumMembers: Int? = nil
@@ -82,6 +93,41 @@ package struct RoomConfiguration: Sendable, Equatable, Codable {
         /// Those whom the room's policy document allows (RFC 5025).
         case policy
         case all
+    }
+
+    /// What a newcomer is told of what was said before it came.
+    package enum History: Sendable, Equatable, Codable {
+        case none
+        /// The last so many messages.
+        case last(Int)
+        /// What was said within so many days.
+        case days(Int)
+    }
+
+    /// Whether the room says who came and left, and when its subject changes.
+    package enum SystemLines: String, Sendable, Codable, CaseIterable {
+        case none
+        /// To those who don't subscribe to the roster.
+        case unsubscribed
+        case all
+    }
+
+    /// What is done with a participant that takes less than is said (RFC 7701 section 6.4).
+    package enum Congestion: Sendable, Equatable, Codable {
+        /// It gets no regular messages until it has caught up.
+        case drop
+        /// The same, and it is disconnected when it has not caught up after so many seconds.
+        case disconnect(afterSeconds: Int)
+    }
+
+    /// What becomes of a file that is pushed into the room.
+    package enum Files: String, Sendable, Codable, CaseIterable {
+        /// Refused.
+        case none
+        /// Kept and announced; who wants it pulls it.
+        case announced
+        /// The same, and offered to every participant at once.
+        case pushed
     }
 
     package enum DialOut: String, Sendable, Codable, CaseIterable {

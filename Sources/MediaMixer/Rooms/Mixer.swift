@@ -12,6 +12,7 @@ import Payloads
 final class Mixer {
     let transport: TransportLoop
     let configuration: MixerConfiguration
+    let services: MixerServices
     let logger: Logger
     var counters = MixerCounters()
     var generator = IDGenerator()
@@ -25,11 +26,12 @@ final class Mixer {
     private var isClosing = false
 
     init(
-        transport: TransportLoop, configuration: MixerConfiguration, logger: Logger,
+        transport: TransportLoop, configuration: MixerConfiguration, services: MixerServices, logger: Logger,
         events: @escaping @Sendable (MemberEvent) -> Void
     ) {
         self.transport = transport
         self.configuration = configuration
+        self.services = services
         self.logger = logger
         self.events = events
         transport.everyTick { [self] now in ticked(at: now) }

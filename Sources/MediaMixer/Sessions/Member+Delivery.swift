@@ -1,0 +1,82 @@
+import MSRP
+import MSRPTransport
+import NIOCore
+
+/// What the room says to a participant.
+extension Member {
+    var queuedBytes: Int { (connection?.queuedBytes ?? 0) + chunkedBytes }
+
+    func noteTerms() {
+        let takesCPIM =
+            phase == .active && media.direction.peerReceives && media.format == .cpim
+            && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
+        takesEverything = takesCPIM && accepted.isEverything
+        takesEveryText = takesCPIM && accepted.isEveryText
+    }
+
+    /// The usual case of `deliver`: nothing has to be asked about this receiver.
+    /// - Returns: false if this is another case.
+    @inline(__always)
+    func deliverAtOnce(id: UInt64, tail: ByteBuffer, isText: Bool, now: NIODeadline) -> Bool {
+        guard isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, connection.flows,
+            session.registerShared(id: id, now: now)
+        else { return false }
+        connection.enqueueShared(id: id, sendLines: sendLines, tail: tail)
+        return true
+    }
+
+    func deliver(_ message: Fanout, now: NIODeadline) {
+        guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
+        else { return }
+        guard phase == .active, let connection else {
+            keep(message)
+            return
+        }
+        guard let form = media.format == .cpim ? message.cpim : message.text else { return }
+        let size = form.size
+        if let maximum = media.maximumSize, size > maximum { return }
+        if connection.isCongested || chunkedBytes > 0 {
+            watch()
+            observe(adding: size, now: now)
+            guard connection.isOpen else { return }
+        }
+        if form.goesInChunks {
+            deliverInChunks(form, size: size, connection: connection, now: now)
+        } else if session.registerShared(id: form.id, now: now) {
+            connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.tail)
+        } else {
+            giveUpSlow()
+        }
+    }
+
+    func deliverInChunks(_ form: Fanout.Shared, size: Int, connection: Connection, now: NIODeadline) {
+        let message = OutgoingMessage(messageID: form.messageID, contentType: form.contentType, body: form.body)
+        do throws(EndpointSession.SendRefusal) {
+            try connection.withOutput { output throws(EndpointSession.SendRefusal) in
+                try session.send(message, now: now, into: &output)
+            }
+        } catch {
+            giveUpSlow()
+            return
+        }
+        chunkedBytes += size
+        connection.notifyWhenWritable()
+    }
+
+    /// Octets of chunks given to the connection in one turn, so that other messages get in between.
+    static let chunkSize = 64 * 1024
+    static let chunksPerTurn = 4
+
+    func sendChunks(_ connection: Connection) {
+        let now = mixer.now
+        var turns = Self.chunksPerTurn
+        while session.hasChunks, turns > 0, connection.isOpen {
+            turns -= 1
+            let before = connection.enqueuedBytes
+            let wrote = connection.withOutput { session.nextChunk(now: now, limit: Self.chunkSize, into: &$0) }
+            chunkedBytes = max(0, chunkedBytes - Int(clamping: connection.enqueuedBytes &- before))
+            if !wrote { break }
+        }
+        if session.hasChunks { connection.notifyWhenWritable() } else { chunkedBytes = 0 }
+    }
+}
