@@ -1,3 +1,5 @@
+package import FileSpool
+
 /// What the focus asks for when an INVITE was found acceptable.
 package struct JoinRequest: Sendable {
     package var room: RoomAddress
@@ -81,6 +83,14 @@ package enum JoinRefusal: Error, Equatable, Sendable {
     case plainTextNotAllowed
     /// The member has left meanwhile.
     case noSuchMember
+    /// The transfer has ended meanwhile.
+    case noSuchTransfer
+    /// `MixerConfiguration.files`
+    case tooManyTransfers
+    /// There is no spool.
+    case noSpool
+    /// The spool does not take the file, or has it no more.
+    case fileRefused(SpoolRefusal)
     case shuttingDown
 }
 
