@@ -25,6 +25,14 @@ struct RoomRecord: Codable {
     private var dialOut: RoomConfiguration.DialOut?
     private var dialOutFallback: Fallback?
     private var ends: RoomConfiguration.Ending?
+    private var maxMessageSize: Int?
+    /// As the configuration file has it: `last 20`.
+    private var history: String?
+    private var historyPrivate: Bool?
+    private var systemMessages: RoomConfiguration.SystemLines?
+    private var congested: String?
+    private var files: RoomConfiguration.Files?
+    private var reservedNicknames: [String]?
 
     private struct WelcomeRecord: Codable {
         var whom: Whom
@@ -66,6 +74,13 @@ struct RoomRecord: Codable {
             case nil: .nothing
             }
         ends = room.ends
+        maxMessageSize = room.maximumMessageSize
+        history = room.history.text
+        historyPrivate = room.keepsPrivateMessages
+        systemMessages = room.systemLines
+        congested = room.congestion.text
+        files = room.files
+        reservedNicknames = room.reservedNicknames
     }
 
     func configuration(of address: RoomAddress) -> RoomConfiguration {
@@ -100,6 +115,13 @@ struct RoomRecord: Codable {
         case nil: break
         }
         room.ends = ends ?? room.ends
+        room.maximumMessageSize = maxMessageSize
+        room.history = history.flatMap { .init(text: $0) } ?? room.history
+        room.keepsPrivateMessages = historyPrivate ?? room.keepsPrivateMessages
+        room.systemLines = systemMessages ?? room.systemLines
+        room.congestion = congested.flatMap { .init(text: $0) } ?? room.congestion
+        room.files = files ?? room.files
+        room.reservedNicknames = reservedNicknames ?? []
         return room
     }
 }

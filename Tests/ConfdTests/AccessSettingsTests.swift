@@ -101,7 +101,7 @@ struct AccessSettingsTests {
             [Room b@example.com]
             """)
         #expect(problems == [] && settings.rooms.count == 2)
-        let rooms = settings.rooms.map(\.configuration)
+        let rooms = settings.rooms.map { $0.configuration(settings) }
         #expect(rooms.map(\.join) == [.listed, .domain])
         #expect(rooms.map(\.remove) == [.owners, .owners])
         #expect(rooms.map(\.allowsPrivateMessages) == [true, false])

@@ -200,6 +200,8 @@ enum RoomTimes {
 extension RoomConfiguration.Group: ExpressibleByArgument {}
 extension RoomConfiguration.Subscribers: ExpressibleByArgument {}
 extension RoomConfiguration.DialOut: ExpressibleByArgument {}
+extension RoomConfiguration.SystemLines: ExpressibleByArgument {}
+extension RoomConfiguration.Files: ExpressibleByArgument {}
 extension DialOutFallback: ExpressibleByArgument, Codable {}
 
 /// What `confd room add` and `confd room set` say about a room.
@@ -268,6 +270,34 @@ struct RoomSettingOptions: ParsableArguments {
         help: ArgumentHelp("What follows for a client that doesn't do REFER: invite or none.", valueName: "way"))
     var dialOutFallback: DialOutFallback?
 
+    @ArgumentParser.Option(
+        help: ArgumentHelp("The largest message, such as '64 KiB'; 0: as the server has it.", valueName: "size"))
+    var maxMessageSize: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp("What newcomers are told of what was said: none, 'last 20', '7 days'.", valueName: "what"))
+    var history: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp("Whom the room tells who comes and leaves: none, unsubscribed or all.", valueName: "whom"))
+    var systemMessages: RoomConfiguration.SystemLines?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "What becomes of participants who take less than is said: drop, or 'disconnect after 5 s'.",
+            valueName: "what"))
+    var congested: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp("What becomes of files sent to the room: none, announced or pushed.", valueName: "what"))
+    var files: RoomConfiguration.Files?
+
+    @ArgumentParser.Option(help: ArgumentHelp("Nicknames nobody gets, with commas.", valueName: "names"))
+    var reservedNicknames: String?
+
+    @Flag(inversion: .prefixedNo, help: "Whether private messages are kept in the history, for their two ends.")
+    var historyPrivate: Bool?
+
     @Flag(inversion: .prefixedNo, help: "Whether clients without message/cpim may come in.")
     var plainText: Bool?
 
@@ -307,7 +337,37 @@ struct RoomSettingOptions: ParsableArguments {
         change.rules.observers = try observers.map { text throws(RoomFailure) in try RoomNames.people(text) }
         change.rules.dialOut = dialOut
         change.rules.dialOutFallback = dialOutFallback
+        try habits(&change.rules)
         return change
+    }
+
+    private func habits(_ rules: inout RoomChange.Rules) throws(RoomFailure) {
+        if let maxMessageSize {
+            let context = ValueContext(folder: "", isReadable: { _ in false })
+            do {
+                rules.maximumMessageSize = try Values.size(0...(1 << 30))(maxMessageSize[...], context)
+            } catch {
+                throw RoomFailure("--max-message-size: \(error.text)")
+            }
+        }
+        if let history {
+            guard let value = RoomConfiguration.History(text: history) else {
+                throw RoomFailure("--history: '\(history)' is not none, 'last 20' or '7 days'")
+            }
+            rules.history = value
+        }
+        if let congested {
+            guard let value = RoomConfiguration.Congestion(text: congested) else {
+                throw RoomFailure("--congested: '\(congested)' is not drop or 'disconnect after 5 s'")
+            }
+            rules.congestion = value
+        }
+        rules.keepsPrivateMessages = historyPrivate
+        rules.systemLines = systemMessages
+        rules.files = files
+        rules.reservedNicknames = reservedNicknames.map { text in
+            text.split(separator: ",").map { String($0.trimmingBlanks()) }.filter { !$0.isEmpty }
+        }
     }
 
     private static func welcome(_ text: String) -> RoomConfiguration.Welcome {

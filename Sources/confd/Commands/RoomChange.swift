@@ -26,6 +26,14 @@ struct RoomChange: Codable, Sendable, Equatable {
         var observers: [String]?
         var dialOut: RoomConfiguration.DialOut?
         var dialOutFallback: DialOutFallback?
+        /// Zero: that of the server.
+        var maximumMessageSize: Int?
+        var history: RoomConfiguration.History?
+        var keepsPrivateMessages: Bool?
+        var systemLines: RoomConfiguration.SystemLines?
+        var congestion: RoomConfiguration.Congestion?
+        var files: RoomConfiguration.Files?
+        var reservedNicknames: [String]?
 
         var isEmpty: Bool { self == Rules() }
 
@@ -48,6 +56,15 @@ struct RoomChange: Codable, Sendable, Equatable {
             if let observers { room.observers = observers }
             if let dialOut { room.dialOut = dialOut }
             if let dialOutFallback { room.dialOutFallback = dialOutFallback == .invite ? .invite : nil }
+            if let maximumMessageSize {
+                room.maximumMessageSize = maximumMessageSize == 0 ? nil : maximumMessageSize
+            }
+            if let history { room.history = history }
+            if let keepsPrivateMessages { room.keepsPrivateMessages = keepsPrivateMessages }
+            if let systemLines { room.systemLines = systemLines }
+            if let congestion { room.congestion = congestion }
+            if let files { room.files = files }
+            if let reservedNicknames { room.reservedNicknames = reservedNicknames }
         }
     }
 

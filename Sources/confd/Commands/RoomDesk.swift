@@ -97,7 +97,7 @@ struct RoomDesk {
         let ledger = RoomLedger(
             database: database,
             file: settings.rooms.map {
-                StoredRoom(address: $0.address, configuration: $0.configuration, condition: $0.condition)
+                StoredRoom(address: $0.address, configuration: $0.configuration(settings), condition: $0.condition)
             }, domains: Set(domains.map(RoomResolver.normalized)), factoryName: settings.conference.factory)
         do throws(RoomFailure) {
             let answer = try await ledger.answer(order)

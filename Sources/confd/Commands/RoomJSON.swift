@@ -73,6 +73,11 @@ enum RoomJSON {
             ("subscribe", JSONText.string(room.subscribe.rawValue)), ("listed", JSONText.array(room.listed)),
             ("dial_out", JSONText.string(room.dialOut.rawValue)),
             ("dial_out_fallback", JSONText.string(room.dialOutFallback?.rawValue ?? "none")),
+            ("max_message_size", room.maximumMessageSize.map { "\($0)" } ?? "null"),
+            ("history", JSONText.string(room.history.text)), ("history_private", "\(room.keepsPrivateMessages)"),
+            ("system_messages", JSONText.string(room.systemLines.rawValue)),
+            ("congested", JSONText.string(room.congestion.text)), ("files", JSONText.string(room.files.rawValue)),
+            ("reserved_nicknames", JSONText.array(room.reservedNicknames)),
             ("ends", JSONText.string(room.ends.rawValue)),
         ])
     }

@@ -31,6 +31,14 @@ enum RoomText {
         rows.append(["private messages", yes(settings.allowsPrivateMessages)])
         rows.append(["nicknames", yes(settings.allowsNicknames)])
         rows.append(["anonymous callers", yes(settings.allowsAnonymous)])
+        rows.append(["history", settings.history.text + (settings.keepsPrivateMessages ? ", private ones too" : "")])
+        rows.append(["system messages", settings.systemLines.rawValue])
+        rows.append(["congested", settings.congestion.text])
+        rows.append(["files", settings.files.rawValue])
+        if let size = settings.maximumMessageSize { rows.append(["largest message", Values.printSize(size)]) }
+        if !settings.reservedNicknames.isEmpty {
+            rows.append(["reserved nicknames", settings.reservedNicknames.joined(separator: ", ")])
+        }
         let fallback = settings.dialOutFallback.map(\.rawValue) ?? "none"
         rows.append(["dial out", "\(settings.dialOut.rawValue), else \(fallback)"])
         if !room.kind.isStatic { rows.append(["ends", settings.ends.rawValue]) }

@@ -1,4 +1,5 @@
 internal import DigestAuth
+internal import FileSpool
 internal import Focus
 internal import FoundationEssentials
 internal import Logging
@@ -56,6 +57,8 @@ extension Settings {
         configuration.transactionTimeout = TimeAmount(msrp.transactionTimeout)
         configuration.messagesBeforeBind = conference.pendingMessages
         configuration.reconnectsSameSession = msrp.reconnectSameSession
+        configuration.chunkReceptionTime = TimeAmount(msrp.chunkTimeout)
+        configuration.agentsWithoutChunks = msrp.noChunks
         configuration.maximumRooms = conference.maxRooms + rooms.count
         configuration.maximumMembersPerRoom = conference.maximumParticipants
         configuration.maximumMembers = sip.maxDialogs
@@ -111,14 +114,9 @@ extension Settings {
         configuration.limits.dialogs = sip.maxDialogs + sip.maxDialogs / 4
         configuration.limits.participantsPerRoom = conference.maximumParticipants
         configuration.limits.rooms = conference.maxRooms
-        configuration.rooms = rooms.map(\.configuration)
+        configuration.rooms = rooms.map { $0.configuration(self) }
         configuration.conditions = Dictionary(rooms.map { ($0.address, $0.condition) }) { first, _ in first }
         configuration.createsRoomsOnDemand = conference.adhocRooms
-        configuration.adhoc.allowsPlainText = conference.plainText
-        if let welcome = conference.welcome { configuration.adhoc.welcome = .everybody(text: welcome) }
-        configuration.rooms = rooms.map(\.configuration)
-        configuration.limits.rooms = conference.maxRooms
-        configuration.limits.participantsPerRoom = conference.maximumParticipants
         configuration.mayCreate = conference.create
         configuration.creators = conference.rules.listed
         configuration.adhoc = adhocRoom
@@ -138,6 +136,7 @@ extension Settings {
             welcome: conference.welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),
             maximumMembers: conference.maximumParticipants)
         conference.rules.apply(to: &room)
+        conference.habits.apply(to: &room, slowMemberWait: msrp.slowMemberWait)
         room.ends = conference.ends ?? .lastLeaves
         return room
     }
@@ -186,6 +185,17 @@ extension Settings {
         return dialling
     }
 
+    var spoolLimits: SpoolLimits {
+        var limits = SpoolLimits()
+        limits.fileSize = files.maxSize
+        limits.roomBytes = files.roomSize
+        limits.totalBytes = files.totalSize
+        limits.filesPerRoom = files.perRoom
+        limits.incoming = files.maxIncoming
+        limits.age = files.maxAge?.components.seconds
+        return limits
+    }
+
     func startError(_ error: SIPStartError) -> StartError {
         switch error {
         case .listener(let endpoint, let reason):
@@ -208,12 +218,13 @@ extension Settings.Room {
         return condition
     }
 
-    var configuration: RoomConfiguration {
+    func configuration(_ settings: Settings) -> RoomConfiguration {
         var room = RoomConfiguration(
             address: address, title: title ?? "", allowsPlainText: plainText,
             welcome: welcome.map { .everybody(text: $0) } ?? .clientsUnawareOfChatRooms(text: nil),
             maximumMembers: maximumParticipants)
         rules.apply(to: &room)
+        habits.apply(to: &room, slowMemberWait: settings.msrp.slowMemberWait)
         return room
     }
 }

@@ -76,6 +76,7 @@ extension OptionDescription {
         case "Conference": !Options.Conference.readAtStart.contains(key)
         case "Outbound": key != Options.Outbound.tlsVerify.key
         case "MSRP": !Options.MSRP.readAtStart.contains(key)
+        case "Files": false
         default: true
         }
     }

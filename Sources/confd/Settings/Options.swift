@@ -8,7 +8,8 @@ enum Options {
             SIP.requestRate, SIP.requestBurst, SIP.failureRate, SIP.throttleAll, SIP.maxSubscriptions,
             MSRP.address, MSRP.advertise, MSRP.maxMessageSize, MSRP.certificate, MSRP.key, MSRP.trust, MSRP.verify,
             MSRP.egress, MSRP.maxUnchunked, MSRP.gracePeriod, MSRP.reconnectSameSession, MSRP.transactionTimeout,
-            MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.threads,
+            MSRP.connectTimeout, MSRP.handshakeTimeout, MSRP.silentTimeout, MSRP.slowMemberWait, MSRP.chunkTimeout,
+            MSRP.noChunks, MSRP.threads,
             MSRP.maxConnections, MSRP.maxConnectionsPerAddress, MSRP.maxConnectsPerDestination, MSRP.maxHeadSize,
             MSRP.maxQueueSize, MSRP.offer,
             Conference.adhocRooms, Conference.adhocGrace, Conference.factory, Conference.notifyInterval,
@@ -16,12 +17,12 @@ enum Options {
             Conference.maxDialOutsPerAccount, Conference.dialOutRate, Conference.dialOutTimeout,
             Conference.stateDirectory, Conference.maxRooms, Conference.maximumParticipants,
             Conference.plainText, Conference.welcome, Conference.pendingMessages, Conference.demo,
-        ] + Rules.general + [
+        ] + Rules.general + Habits.general + [
             Room.title, Room.subject, Room.welcome, Room.plainText, Room.maximumParticipants, Room.locked,
-        ] + Rules.room + [
+        ] + Rules.room + Habits.room + [
             Outbound.proxy, Outbound.user, Outbound.password, Outbound.tlsVerify,
             Certificate.certificate, Certificate.key,
-        ] + Relay.all + Database.all + [Log.level, Log.sipLevel, Log.target]
+        ] + Files.all + Relay.all + Database.all + [Log.level, Log.sipLevel, Log.target]
 
     /// What each section is for, in the sample's order.
     static let sections: [(name: String, documentation: [String])] = [
@@ -42,6 +43,7 @@ enum Options {
                 "(RFC 3263).",
             ]
         ),
+        ("Files", ["Files that were sent to rooms (RFC 5547)."]),
         (
             "Certificate chat.example.com",
             [
@@ -169,7 +171,7 @@ enum Options {
         /// Options whose change waits for a restart: they are in what the rooms were made with.
         static let readAtStart: Set<String> = [
             "max_message_size", "max_unchunked", "grace_period", "reconnect_same_session", "transaction_timeout",
-            "slow_member_wait", "threads", "max_queue_size",
+            "slow_member_wait", "chunk_timeout", "no_chunks", "threads", "max_queue_size",
         ]
 
         static let address = Option(
@@ -234,6 +236,17 @@ enum Options {
             "MSRP", "slow_member_wait", default: .seconds(2), "2 s",
             read: Values.duration(.seconds(0) ... .seconds(60)),
             "The longest that a sender waits for slow participants that still make progress.")
+        static let chunkTimeout = Option<Duration>(
+            "MSRP", "chunk_timeout", default: .seconds(540), "540 s",
+            read: Values.duration(.seconds(1) ... .seconds(86_400)),
+            "How long a message that is passed on in chunks waits for its next one (RFC 7701 section 6.1).")
+        static let noChunks = Option<[String]>(
+            "MSRP", "no_chunks", default: [], "(none)", example: "sipsimple, Blink",
+            read: { (text, _) throws(ValueError) in
+                text.split(separator: ",").map { String($0.trimmingBlanks()) }.filter { !$0.isEmpty }
+            },
+            "Clients, by the beginning of their User-Agent, that get messages larger than max_unchunked in one piece too,",
+            "because they fail on a second chunk.")
         static let threads = Option<Int>(
             "MSRP", "threads", default: 1, "1", read: Values.count(1...1),
             "Threads that carry messages. One is all that this release supports.")

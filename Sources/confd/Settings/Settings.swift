@@ -50,6 +50,9 @@ struct Settings: Equatable, Sendable {
         var handshakeTimeout: Duration
         var silentTimeout: Duration
         var slowMemberWait: Duration
+        var chunkTimeout: Duration
+        /// Beginnings of User-Agent values.
+        var noChunks: [String]
         var threads: Int
         var maxConnections: Int
         var maxConnectionsPerAddress: Int
@@ -92,6 +95,7 @@ struct Settings: Equatable, Sendable {
         /// Nil: as it is best for each kind of room.
         var ends: RoomConfiguration.Ending?
         var rules: Rules
+        var habits: Habits
     }
 
     struct Room: Equatable, Sendable {
@@ -106,6 +110,7 @@ struct Settings: Equatable, Sendable {
         var subject: String?
         var isLocked: Bool
         var rules: Rules
+        var habits: Habits
     }
 
     struct Log: Equatable, Sendable {
@@ -122,6 +127,7 @@ struct Settings: Equatable, Sendable {
     var conference: Conference
     var rooms: [Room]
     var outbound: Outbound
+    var files: Files
     /// Nil: AUTH is refused.
     var relay: Relay?
     var database: Database
@@ -138,6 +144,7 @@ struct Settings: Equatable, Sendable {
         self.conference = conference
         rooms = source.rooms.map { Room(user: $0.user, domain: $0.domain, section: $0.section, conference, &source) }
         outbound = Outbound(&source)
+        files = Files(&source)
         let relay = Relay(&source)
         self.relay = source.has("Relay") ? relay : nil
         runsSIP = source.has("SIP") || !source.has("Relay")
@@ -172,6 +179,16 @@ struct Settings: Equatable, Sendable {
                 Options.MSRP.maxQueueSize, "MSRP",
                 "\(Values.printSize(msrp.maxQueueSize)) is less than max_message_size "
                     + "(\(Values.printSize(msrp.maxMessageSize))); make it at least as large")
+        }
+        for room in rooms {
+            guard let size = room.habits.maxMessageSize, size > msrp.maxMessageSize else { continue }
+            source.report(
+                room: room,
+                "max_message_size is more than that of [MSRP] (\(Values.printSize(msrp.maxMessageSize))); make it at most as large"
+            )
+        }
+        if files.roomSize < files.maxSize {
+            source.report(Options.Files.roomSize, "Files", "is less than max_size; make it at least as large")
         }
         if sip.minSE > sip.sessionExpires {
             source.report(Options.SIP.minSE, "SIP", "is more than session_expires; make it at most as long")
@@ -286,6 +303,8 @@ extension Settings.MSRP {
         handshakeTimeout = source.value(Options.MSRP.handshakeTimeout)
         silentTimeout = source.value(Options.MSRP.silentTimeout)
         slowMemberWait = source.value(Options.MSRP.slowMemberWait)
+        chunkTimeout = source.value(Options.MSRP.chunkTimeout)
+        noChunks = source.value(Options.MSRP.noChunks)
         threads = source.value(Options.MSRP.threads)
         maxConnections = source.value(Options.MSRP.maxConnections)
         maxConnectionsPerAddress = source.value(Options.MSRP.maxConnectionsPerAddress)
@@ -328,6 +347,7 @@ extension Settings.Conference {
         create = source.value(Options.Rules.create)
         ends = source.value(Options.Rules.ends)
         rules = Settings.Rules(&source)
+        habits = Settings.Habits(&source)
     }
 }
 
@@ -346,6 +366,7 @@ extension Settings.Room {
         subject = source.value(Options.Room.subject, in: section)
         isLocked = source.value(Options.Room.locked, in: section)
         rules = Settings.Rules(in: section, else: conference.rules, &source)
+        habits = Settings.Habits(in: section, else: conference.habits, &source)
     }
 }
 

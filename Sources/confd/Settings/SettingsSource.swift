@@ -167,7 +167,7 @@ struct SettingsSource: Sendable {
         let candidates = known.sorted() + Options.namedSections.sorted()
         let hint = Suggestion.nearest(to: name, in: candidates).map { "; did you mean [\($0)]?" }
         let all =
-            "; known are [SIP], [MSRP], [Conference], [Room user@domain], [Outbound], [Certificate domain], [Relay], [Database], "
+            "; known are [SIP], [MSRP], [Conference], [Room user@domain], [Outbound], [Files], [Certificate domain], [Relay], [Database], "
             + "[Memory], [Log]"
         problems.append(Problem(origin, section: name, "unknown section" + (hint ?? all)))
         return nil
