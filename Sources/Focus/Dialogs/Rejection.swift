@@ -1,3 +1,4 @@
+import FileSpool
 import MediaMixer
 import Payloads
 import SIP
