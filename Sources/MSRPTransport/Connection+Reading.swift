@@ -122,7 +122,9 @@ extension Connection {
     private func countDrained(_ count: Int) {
         transport.drainedBytes &+= count &- drainedBytes
         drainedBytes = count
-        if transport.drainedBytes > transport.limits.drainedBytes { close(.now, reason: .failed) }
+        if transport.drainedBytes > transport.share.part(of: transport.limits.drainedBytes) {
+            close(.now, reason: .failed)
+        }
     }
 
     private func split(_ buffer: inout ByteBuffer) {

@@ -103,9 +103,11 @@ package final class Connector {
     }
 
     private func mayEnter(_ place: String) -> Bool {
-        connectingInAll < transport.limits.connects
-            && connecting[place, default: 0] < transport.limits.connectsPerDestination
+        mayEnterAny
+            && connecting[place, default: 0] < transport.share.part(of: transport.limits.connectsPerDestination)
     }
+
+    private var mayEnterAny: Bool { connectingInAll < transport.share.part(of: transport.limits.connects) }
 
     private func enter(_ attempt: ConnectAttempt) {
         connectingInAll += 1
@@ -123,9 +125,7 @@ package final class Connector {
         guard !waiting.isEmpty, !isBeginning else { return }
         isBeginning = true
         waiting.removeAll(where: \.isOver)
-        while connectingInAll < transport.limits.connects,
-            let index = waiting.firstIndex(where: { mayEnter($0.place) })
-        {
+        while mayEnterAny, let index = waiting.firstIndex(where: { mayEnter($0.place) }) {
             enter(waiting.remove(at: index))
         }
         isBeginning = false

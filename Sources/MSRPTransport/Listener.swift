@@ -105,8 +105,9 @@ enum Listener {
         for channel in channels { try? await channel.close().get() }
     }
 
-    static func shutdown(transport: NIOLoopBound<TransportLoop>, eventLoop: any EventLoop) async {
-        _ = try? await eventLoop.submit { transport.value.beginShutdown() }.get()
+    /// Of a loop whose connections were told to close.
+    static func waitForEnd(of transport: NIOLoopBound<TransportLoop>) async {
+        let eventLoop = transport.eventLoop
         let step: TimeAmount = .milliseconds(20)
         let limit = (try? await eventLoop.submit { transport.value.limits.lingerTimeout }.get()) ?? .zero
         let deadline = NIODeadline.now() + limit + .milliseconds(100)
@@ -118,6 +119,7 @@ enum Listener {
         _ = try? await eventLoop.submit {
             transport.value.closeAll(.now)
             transport.value.stopTimer()
+            transport.value.share.disconnect()
         }.get()
     }
 }
@@ -126,6 +128,12 @@ extension TransportLoop {
     func adopt(listeners channels: [any Channel]) {
         listenerChannels.append(contentsOf: channels)
         listeners.append(contentsOf: channels.compactMap(\.localAddress))
+        judgeEgress()
+    }
+
+    /// On a loop that has no listeners itself.
+    func learn(listeners addresses: [SocketAddress]) {
+        listeners = addresses
         judgeEgress()
     }
 

@@ -10,19 +10,25 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
     package init(text: String) { self.text = text }
 
-    package static func random() -> SessionID {
+    /// Its digits.
+    static let digits = 32
+
+    /// A new id.
+    /// - Parameter place: the loop that it names by its first octet.
+    package static func random(at place: LoopPlace = .only) -> SessionID {
         withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bits in
             // Asked of the system in one call; the generator takes two.
             if getentropy(bits.baseAddress, bits.count) != 0 {
                 var generator = SystemRandomNumberGenerator()
                 for index in bits.indices { bits[index] = generator.next() }
             }
-            let text = String(unsafeUninitializedCapacity: 32) { digits in
+            bits[0] = place.mark(bits[0])
+            let text = String(unsafeUninitializedCapacity: digits) { digits in
                 for (index, octet) in bits.enumerated() {
                     digits[2 * index] = digit(octet >> 4)
                     digits[2 * index + 1] = digit(octet & 15)
                 }
-                return 32
+                return Self.digits
             }
             return SessionID(text: text)
         }
@@ -56,10 +62,20 @@ package struct SessionTable {
     }
 
     private var entries: [SessionID: Entry] = [:]
-    /// The most ids; lowering it keeps those that are there.
+    /// The most ids in the tables of all loops; lowering it keeps those that are there.
     package var limit: Int
+    /// Whose table it is.
+    package let place: LoopPlace
+    private let all: SessionCount
 
-    package init(limit: Int) { self.limit = limit }
+    package init(limit: Int, place: LoopPlace = .only, countedWith all: SessionCount = SessionCount()) {
+        self.limit = limit
+        self.place = place
+        self.all = all
+    }
+
+    /// An id that leads whoever names it to this table's loop.
+    package func newID() -> SessionID { SessionID.random(at: place) }
 
     package var count: Int { entries.count }
 
@@ -67,14 +83,14 @@ package struct SessionTable {
     /// until it releases the id.
     /// - Parameter deadline: when a session nobody connected to is dropped and its owner told.
     package mutating func reserve(owner: any SessionOwner, deadline: NIODeadline?) -> SessionID? {
-        let id = SessionID.random()
+        let id = newID()
         return reserve(id, owner: owner, deadline: deadline) ? id : nil
     }
 
-    /// The same with an id made before its owner.
+    /// The same with an id made before its owner, by `newID`.
     /// - Returns: false when the table is full or the id is there already.
     package mutating func reserve(_ id: SessionID, owner: any SessionOwner, deadline: NIODeadline?) -> Bool {
-        guard entries.count < limit, entries[id] == nil else { return false }
+        guard entries[id] == nil, all.take(limit: limit) else { return false }
         entries[id] = Entry(owner: owner, connection: nil, deadline: deadline)
         return true
     }
@@ -82,7 +98,9 @@ package struct SessionTable {
     package func owner(of id: SessionID) -> (any SessionOwner)? { entries[id]?.owner }
 
     /// From now on the id is unknown (481).
-    package mutating func release(_ id: SessionID) { entries[id] = nil }
+    package mutating func release(_ id: SessionID) {
+        if entries.removeValue(forKey: id) != nil { all.giveBack() }
+    }
 
     /// Whether no other connection has this session; also so when the id is unknown.
     package func isFree(_ id: SessionID, for connection: Connection) -> Bool {
@@ -113,6 +131,7 @@ package struct SessionTable {
             if let deadline = entry.deadline, deadline <= now { expired.append((id, entry.owner)) }
         }
         for (id, _) in expired { entries[id] = nil }
+        if !expired.isEmpty { all.giveBack(expired.count) }
         return expired
     }
 }

@@ -15,6 +15,27 @@ package struct TransportCounters: Sendable, Equatable {
     package var tlsFailures: UInt64 = 0
     package var sessions = 0
     package var bytesIn: UInt64 = 0
+    /// Connections that this loop took over from another one.
+    package var connectionsMoved: UInt64 = 0
 
     package init() {}
+
+    mutating func add(_ other: TransportCounters) {
+        connections += other.connections
+        connectionsAccepted &+= other.connectionsAccepted
+        connectionsOpened &+= other.connectionsOpened
+        tlsConnections &+= other.tlsConnections
+        refusedByConnectionLimit &+= other.refusedByConnectionLimit
+        refusedByAddressLimit &+= other.refusedByAddressLimit
+        unboundTimeouts &+= other.unboundTimeouts
+        garbage &+= other.garbage
+        unknownSessions &+= other.unknownSessions
+        sessionsInUse &+= other.sessionsInUse
+        connectFailures &+= other.connectFailures
+        egressRefusals &+= other.egressRefusals
+        tlsFailures &+= other.tlsFailures
+        sessions += other.sessions
+        bytesIn &+= other.bytesIn
+        connectionsMoved &+= other.connectionsMoved
+    }
 }

@@ -1,6 +1,7 @@
 package import NIOCore
 
-/// What peers may use of the transport, each limit with its name.
+/// What peers may use of the transport, each limit with its name. They hold for all its loops together, unless it says
+/// that a loop has its part.
 package struct TransportLimits: Sendable {
     /// Open connections, inbound and outbound together; a connection beyond it is closed at once.
     package var connections = 20_000
@@ -15,7 +16,7 @@ package struct TransportLimits: Sendable {
     package var queueBytes = 16 * 1024 * 1024
 
     /// Octets, of all connections together, that wait for the end of a pause after their senders have closed: then the
-    /// operating system hands over at once all that it kept for a socket.
+    /// operating system hands over at once all that it kept for a socket. Each loop has its part.
     package var drainedBytes = 256 * 1024 * 1024
 
     /// They wait for so long after the last of them was taken.
@@ -29,11 +30,12 @@ package struct TransportLimits: Sendable {
     /// Until a connection to a peer stands, DNS and TLS included.
     package var connectTimeout: TimeAmount = .seconds(10)
 
-    /// Connections being opened to one host and port at a time, and in all (RFC 4975 section 14.5).
+    /// Connections being opened to one host and port at a time, and in all (RFC 4975 section 14.5). Each loop has its
+    /// part, and at least one.
     package var connectsPerDestination = 8
     package var connects = 256
 
-    /// Connections that wait until they may be opened.
+    /// Connections that wait until they may be opened, on each loop.
     package var connectsWaiting = 4096
 
     /// Unacknowledged data is given up after this (TCP_USER_TIMEOUT).

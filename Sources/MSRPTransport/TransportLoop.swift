@@ -10,6 +10,10 @@ package final class TransportLoop {
     package static let tick: TimeAmount = .milliseconds(500)
 
     package let eventLoop: any EventLoop
+    /// Which of the transport's loops this is.
+    package let place: LoopPlace
+    /// What it has together with the others.
+    let share: TransportShare
     /// Changes hold for what comes; connections keep what they began with.
     package var limits: TransportLimits {
         didSet { sessions.limit = limits.sessions }
@@ -46,23 +50,27 @@ package final class TransportLoop {
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Those with a deadline: nobody owns them, or they linger.
     private var timedConnections: [ObjectIdentifier: Connection] = [:]
-    private var connectionsByAddress: [IPAddress: Int] = [:]
     private var tickers: [(NIODeadline) -> Void] = []
     private var timer: RepeatedTask?
     /// See `TransportLimits.drainedBytes`.
     var drainedBytes = 0
     private var lastNumber: UInt64 = 0
 
-    init(eventLoop: any EventLoop, configuration: TransportConfiguration, logger: Logger) {
+    init(
+        eventLoop: any EventLoop, place: LoopPlace, share: TransportShare, sessions: SessionCount,
+        configuration: TransportConfiguration, logger: Logger
+    ) {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
+        self.place = place
+        self.share = share
         limits = configuration.limits
         serverTLS = configuration.serverTLS
         clientTLS = configuration.clientTLS
         verifiesPeers = configuration.verifiesPeers
         egress = configuration.egress ?? .public
         configuredEgress = configuration.egress
-        sessions = SessionTable(limit: configuration.limits.sessions)
+        self.sessions = SessionTable(limit: configuration.limits.sessions, place: place, countedWith: sessions)
         scheduler = OutboundScheduler(eventLoop: eventLoop)
         self.logger = logger
         receiveAllocator = ReceiveAllocator(NIOLoopBound(receiveBuffers, eventLoop: eventLoop))
@@ -123,37 +131,44 @@ package final class TransportLoop {
 
     /// A connection for a channel that was accepted or opened; nil when a limit says no.
     func admit(_ channel: any Channel, isOutbound: Bool) -> Connection? {
-        guard !isClosing, connections.count < limits.connections else {
+        let remote = channel.remoteAddress
+        let admission = isClosing ? .tooMany : share.admit(remote.flatMap { IPAddress($0) }, limits: limits)
+        switch admission {
+        case .yes: break
+        case .tooMany:
             counters.refusedByConnectionLimit &+= 1
             return nil
-        }
-        let remote = channel.remoteAddress
-        if let address = remote.flatMap({ IPAddress($0) }), !address.isLoopback {
-            let count = connectionsByAddress[address, default: 0]
-            guard count < limits.connectionsPerAddress else {
-                counters.refusedByAddressLimit &+= 1
-                return nil
-            }
-            connectionsByAddress[address] = count + 1
+        case .tooManyOfAddress:
+            counters.refusedByAddressLimit &+= 1
+            return nil
         }
         lastNumber &+= 1
         let connection = Connection(
             transport: self, remoteAddress: remote, localAddress: channel.localAddress, isOutbound: isOutbound,
-            number: lastNumber)
-        connections[ObjectIdentifier(connection)] = connection
-        timedConnections[ObjectIdentifier(connection)] = connection
-        counters.connections = connections.count
+            number: place.number(lastNumber))
+        remember(connection)
         if isOutbound { counters.connectionsOpened &+= 1 } else { counters.connectionsAccepted &+= 1 }
         return connection
     }
 
+    private func remember(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = connection
+        timedConnections[ObjectIdentifier(connection)] = connection
+        counters.connections = connections.count
+    }
+
     func forget(_ connection: Connection) {
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        guard drop(connection) else { return }
+        share.forget(connection.remoteIP)
+    }
+
+    /// Takes a connection out that is another loop's from now on.
+    @discardableResult
+    func drop(_ connection: Connection) -> Bool {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return false }
         timedConnections[ObjectIdentifier(connection)] = nil
         counters.connections = connections.count
-        if let address = connection.remoteIP, !address.isLoopback, let count = connectionsByAddress[address] {
-            connectionsByAddress[address] = count > 1 ? count - 1 : nil
-        }
+        return true
     }
 
     func time(_ connection: Connection) { timedConnections[ObjectIdentifier(connection)] = connection }

@@ -59,7 +59,7 @@ final class Relay: SessionOpener {
         isRelayPeer: Bool
     ) -> (any OpenedSession)? {
         guard !isClosing else { return nil }
-        let id = SessionID.random()
+        let id = transport.sessions.newID()
         let now = NIODeadline.now()
         let session = RelaySession(
             relay: self, id: id, account: account, terms: terms, clientPath: clientPath, isSecure: connection.isTLS,

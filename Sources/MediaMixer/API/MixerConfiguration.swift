@@ -8,7 +8,8 @@ package struct MixerConfiguration: Sendable {
     /// Messages up to this size go to participants as one uninterrupted SEND.
     package var maximumUnchunkedSize = 1024 * 1024
 
-    /// Octets of all messages being reassembled, the room's members together; beyond it a new message gets 413.
+    /// Octets of all messages being reassembled, the room's members together; beyond it a new message gets 413. Each loop
+    /// has its part.
     package var reassemblyBudget = 256 * 1024 * 1024
 
     /// Octets that may wait for one participant; never less than `maximumMessageSize`.

@@ -14,4 +14,19 @@ package struct MixerCounters: Sendable, Equatable {
     package var queuedBytes = 0
 
     package init() {}
+
+    mutating func add(_ other: MixerCounters) {
+        rooms += other.rooms
+        members += other.members
+        messagesAccepted &+= other.messagesAccepted
+        messagesRefused &+= other.messagesRefused
+        messagesDropped &+= other.messagesDropped
+        deliveries &+= other.deliveries
+        deliveryFailures &+= other.deliveryFailures
+        slowMembersRemoved &+= other.slowMembersRemoved
+        sendersPaused &+= other.sendersPaused
+        transactionTimeouts &+= other.transactionTimeouts
+        joinsRefused &+= other.joinsRefused
+        queuedBytes += other.queuedBytes
+    }
 }

@@ -11,6 +11,8 @@ import Payloads
 /// All rooms of one event loop, and their members.
 final class Mixer {
     let transport: TransportLoop
+    /// What the mixers of all loops have together.
+    private let share: MixerShare
     let configuration: MixerConfiguration
     let services: MixerServices
     let logger: Logger
@@ -22,14 +24,19 @@ final class Mixer {
     private var members: [MemberID: Member] = [:]
     private var watched: [Member] = []
     private var heldBytes = 0
+    /// This loop's part of the whole.
+    private let reassemblyBudget: Int
     private var lastMember: UInt64 = 0
     private var isClosing = false
 
     init(
-        transport: TransportLoop, configuration: MixerConfiguration, services: MixerServices, logger: Logger,
+        transport: TransportLoop, share: MixerShare, configuration: MixerConfiguration, services: MixerServices,
+        logger: Logger,
         events: @escaping @Sendable (MemberEvent) -> Void
     ) {
         self.transport = transport
+        self.share = share
+        reassemblyBudget = share.reassemblyBudget(configuration)
         self.configuration = configuration
         self.services = services
         self.logger = logger
@@ -47,7 +54,7 @@ final class Mixer {
     func open(_ terms: RoomTerms) {
         if let room = rooms[terms.address] {
             if terms.version >= room.terms.version { room.terms = terms }
-        } else if !isClosing, rooms.count < configuration.maximumRooms {
+        } else if !isClosing, share.takeRoom(limit: configuration.maximumRooms) {
             rooms[terms.address] = Room(mixer: self, terms: terms)
             counters.rooms = rooms.count
         }
@@ -57,6 +64,7 @@ final class Mixer {
         guard let room = rooms[address], room.terms.version <= version else { return }
         for member in room.members { leave(member.id, reason: .removed) }
         rooms[address] = nil
+        share.giveBackRooms(1)
         counters.rooms = rooms.count
     }
 
@@ -72,19 +80,36 @@ final class Mixer {
 
     private func makeMember(_ request: JoinRequest) throws(JoinRefusal) -> Reservation {
         if isClosing { throw .shuttingDown }
-        guard members.count < configuration.maximumMembers else { throw .tooManyMembers }
-        let room: Room
-        if let existing = rooms[request.room] {
-            room = existing
-            if let terms = request.terms, terms.version > room.terms.version { room.terms = terms }
-        } else {
-            guard let terms = request.terms, terms.address == request.room else { throw .noSuchRoom }
-            guard rooms.count < configuration.maximumRooms else { throw .tooManyRooms }
-            room = Room(mixer: self, terms: terms)
+        guard share.takeMember(on: transport.place.index, limit: configuration.maximumMembers) else {
+            throw .tooManyMembers
         }
+        do throws(JoinRefusal) {
+            return try makeCountedMember(request)
+        } catch {
+            share.giveBackMember(of: transport.place.index)
+            throw error
+        }
+    }
+
+    private func makeCountedMember(_ request: JoinRequest) throws(JoinRefusal) -> Reservation {
+        if let room = rooms[request.room] {
+            if let terms = request.terms, terms.version > room.terms.version { room.terms = terms }
+            return try makeMember(request, in: room)
+        }
+        guard let terms = request.terms, terms.address == request.room else { throw .noSuchRoom }
+        guard share.takeRoom(limit: configuration.maximumRooms) else { throw .tooManyRooms }
+        do throws(JoinRefusal) {
+            return try makeMember(request, in: Room(mixer: self, terms: terms))
+        } catch {
+            share.giveBackRooms(1)
+            throw error
+        }
+    }
+
+    private func makeMember(_ request: JoinRequest, in room: Room) throws(JoinRefusal) -> Reservation {
         if let refusal = room.rules.refusal(of: request.media, membersInside: room.state.count) { throw refusal }
         lastMember &+= 1
-        let id = MemberID(number: lastMember)
+        let id = MemberID(number: transport.place.number(lastMember))
         // Its path names the session, so the session comes first; the member then takes it over.
         let member = try makeMember(id, in: room, request: request)
         rooms[request.room] = room
@@ -101,7 +126,7 @@ final class Mixer {
     private func makeMember(
         _ id: MemberID, in room: Room, request: JoinRequest
     ) throws(JoinRefusal) -> Member {
-        let session = SessionID.random()
+        let session = transport.sessions.newID()
         guard let local = localPath(session, request: request, isTLS: request.media.isTLS) else {
             throw .malformedPath
         }
@@ -127,7 +152,7 @@ final class Mixer {
                 member.renegotiate(media, remotePath: remote)
                 return Reservation(member: id, localPath: member.localPath.description)
             }
-            let session = SessionID.random()
+            let session = transport.sessions.newID()
             guard let local = localPath(session, request: member.request, isTLS: media.isTLS) else {
                 throw .malformedPath
             }
@@ -171,6 +196,7 @@ final class Mixer {
 
     private func remove(_ member: Member, _ mode: ClosingMode) {
         members[member.id] = nil
+        share.giveBackMember(of: transport.place.index)
         counters.members = members.count
         member.end(mode)
         let room = member.room
@@ -180,6 +206,7 @@ final class Mixer {
     func closeAll() {
         isClosing = true
         for id in Array(members.keys) { leave(id, reason: .shutdown) }
+        share.giveBackRooms(rooms.count)
         rooms = [:]
         counters.rooms = 0
     }
@@ -225,7 +252,7 @@ final class Mixer {
 
     func noteHeld(_ change: Int) { heldBytes += change }
 
-    var reassemblyBudgetLeft: Int { max(0, configuration.reassemblyBudget - heldBytes) }
+    var reassemblyBudgetLeft: Int { max(0, reassemblyBudget - heldBytes) }
 
     /// Whether the connection's certificate is one the peer announced (RFC 4975 section 14.4).
     func isExpected(_ connection: Connection, by media: PeerMedia) -> Bool {
