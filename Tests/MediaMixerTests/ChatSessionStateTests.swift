@@ -116,14 +116,76 @@ struct ChatSessionStateTests {
         #expect(audience == .participant("sip:bob@example.com"))
     }
 
-    @Test("no CPIM, no From or no To is refused with 400", arguments: ["", "hello", "To: <sip:a@b>\r\n\r\nx"])
+    @Test("what is no CPIM is refused with 400", arguments: ["", "hello", "no header\r\n\r\nx"])
     func malformed(_ text: String) {
         #expect(judge(text) == .refuse(.badRequest))
     }
 
-    @Test("encryption queries for one partner are dropped")
+    @Test(
+        "no From, two of them, or one without a URI is nobody's: 403 (section 6.1)",
+        arguments: [
+            "To: <sip:lobby@example.com>\r\n\r\nx", "From: alice\r\nTo: <sip:lobby@example.com>\r\n\r\nx",
+            "From: <sip:alice@example.com>\r\nFrom: <sip:alice@example.com>\r\nTo: <sip:lobby@example.com>\r\n\r\nx",
+        ])
+    func noSender(_ text: String) {
+        #expect(judge(text) == .refuse(.forbidden))
+    }
+
+    @Test("no To is refused with 403 like several, one that can't be resolved with 404 (sections 6.1 and 6.2)")
+    func receivers() {
+        #expect(judge("From: <sip:alice@example.com>\r\n\r\nx") == .refuse(.forbidden))
+        #expect(judge(cpim(to: "lobby")) == .refuse(.notFound))
+        #expect(judge(cpim(to: "lobby\r\nTo: <sip:bob@example.com>")) == .refuse(.forbidden))
+    }
+
+    @Test("the head alone is enough to judge by, and too little of it is not judged (section 6.1)")
+    func heads() {
+        let text = cpim()
+        for length in 0...text.utf8.count {
+            var state = state()
+            let verdict = state.judge(
+                head: ByteBuffer(bytes: text.utf8.prefix(length)), isWhole: false, contentType: "message/cpim",
+                dateTime: "")
+            if length < text.utf8.count - 1 {
+                #expect(verdict == .incomplete)
+            } else {
+                #expect(
+                    verdict
+                        == .open(
+                            ChatSessionState.Opening(
+                                audience: .room, contentType: "text/plain", contentStart: text.utf8.count - 5,
+                                senderName: "sip:alice@example.com")))
+            }
+        }
+    }
+
+    @Test("who hides its name: the head is replaced, what comes after goes on as it came (RFC 7701 section 6.1)")
+    func hiddenHead() throws {
+        var state = ChatSessionState(
+            room: room, uri: "sip:anonymous-7@anonymous.invalid", aliases: ["sip:alice@example.com"],
+            displayName: nil, isAnonymous: true, format: .cpim)
+        let text = cpim(content: "Content-Type: text/plain\r\n\r\nhell")
+        let verdict = state.judge(
+            head: ByteBuffer(string: text), isWhole: false, contentType: "message/cpim", dateTime: "")
+        guard case .open(let opening) = verdict else {
+            Issue.record("not opened")
+            return
+        }
+        let passedOn =
+            String(buffer: opening.head) + String(decoding: text.utf8.dropFirst(opening.replaced), as: UTF8.self)
+        #expect(
+            passedOn == text.replacing("alice <sip:alice@example.com>", with: "<sip:anonymous-7@anonymous.invalid>"))
+        #expect(String(decoding: passedOn.utf8.dropFirst(opening.contentStart), as: UTF8.self) == "hell")
+    }
+
+    @Test("encryption queries to the room are dropped, those to one partner reach it")
     func offTheRecord() {
-        #expect(judge(cpim(content: "Content-Type: text/plain\n\n?OTRv3?\nsomething")) == .drop)
+        let query = cpim(content: "Content-Type: text/plain\n\n?OTRv3?\nsomething")
+        #expect(judge(query) == .drop)
+        guard case .deliver(_, .participant) = judge(query.replacing("lobby", with: "bob")) else {
+            Issue.record("not delivered")
+            return
+        }
         var text = state(.plainText)
         #expect(text.judge(body: ByteBuffer(string: "?OTR"), contentType: "text/plain", dateTime: "") == .drop)
     }

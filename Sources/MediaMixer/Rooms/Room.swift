@@ -81,12 +81,15 @@ final class Room {
     }
 
     /// Says something as the room, to one member.
-    func say(_ text: String, to member: Member) {
-        let envelope = Envelope(
-            text: ByteBuffer(string: text), contentType: "text/plain; charset=utf-8",
-            from: .init(displayName: terms.title.isEmpty ? nil : terms.title, uri: address.uri),
-            room: address, dateTime: mixer.dateTime())
-        member.deliver(Fanout(envelope, mixer: mixer), now: mixer.now)
+    func say(_ line: SystemLine, to member: Member) {
+        member.deliver(Fanout(line.envelope(in: terms, dateTime: mixer.dateTime()), mixer: mixer), now: mixer.now)
+    }
+
+    /// Says something as the room, to all members for whom it is meant.
+    func say(_ line: SystemLine, where isMeant: (Member) -> Bool = { _ in true }) {
+        let fanout = Fanout(line.envelope(in: terms, dateTime: mixer.dateTime()), mixer: mixer)
+        let now = mixer.now
+        for member in members where isMeant(member) { member.deliver(fanout, now: now) }
     }
 
     // MARK: Senders wait for receivers that still take octets
@@ -141,15 +144,16 @@ final class Room {
     func welcome(_ member: Member) {
         switch terms.configuration.welcome {
         case .nobody: return
-        case .everybody(let text): say(text, to: member)
+        case .everybody(let text): say(SystemLine(event: .welcome, text: text), to: member)
         case .clientsUnawareOfChatRooms(let text):
             guard !member.media.isChatRoomAware else { return }
-            if let text { return say(text, to: member) }
+            if let text { return say(SystemLine(event: .welcome, text: text), to: member) }
             let title = terms.title.isEmpty ? address.description : terms.title
             let shown = members.filter { $0 !== member && $0.isJoined }.prefix(Self.mostNamed)
             let names = shown.map { $0.nickname ?? $0.displayName ?? $0.uri }.joined(separator: ", ")
             let here = names.isEmpty ? "Nobody else is here." : "Here are: \(names)."
-            say("This is the chat room \(title): all its participants see what you write. \(here)", to: member)
+            let text = "This is the chat room \(title): all its participants see what you write. \(here)"
+            say(SystemLine(event: .welcome, text: text), to: member)
         }
     }
 

@@ -38,7 +38,10 @@ package struct CPIMMessage: Sendable, Hashable {
     package let contentType: ContentType?
     /// The one sender.
     package let from: CPIMAddress
+    /// The receivers; those without a usable URI are left out.
     package let to: [CPIMAddress]
+    /// How many To headers there are, usable or not.
+    package let receivers: Int
 
     /// - Parameter isWhole: whether these are all octets of the message; when not, a head that has not ended throws
     ///   `.incomplete`, and the caller tries again with more.
@@ -68,12 +71,9 @@ package struct CPIMMessage: Sendable, Hashable {
             let from = CPIMAddress(parsing: head[sender.value])
         else { throw .noSender }
         self.from = from
-        var to: [CPIMAddress] = []
-        for header in parsed.headers where header.core == .to {
-            guard let address = CPIMAddress(parsing: head[header.value]) else { throw .malformedAddress }
-            to.append(address)
-        }
-        self.to = to
+        let receivers = parsed.headers.filter { $0.core == .to }
+        self.receivers = receivers.count
+        to = receivers.compactMap { CPIMAddress(parsing: head[$0.value]) }
     }
 
     /// The courtesy-copy receivers; those without a usable URI are left out.
@@ -152,8 +152,6 @@ package enum CPIMError: Error, Sendable, Hashable {
     case malformedHeader
     /// No From, or no usable URI in it, or several.
     case noSender
-    /// A To without a usable URI.
-    case malformedAddress
 }
 
 /// What the head of a peer's Message/CPIM may cost.
