@@ -14,7 +14,7 @@ public func fuzzMSRP(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let whole = parts(of: [bytes[...]])
     let pieces = stride(from: 0, to: size, by: step).map { bytes[$0..<min($0 + step, size)] }
     precondition(parts(of: pieces) == whole, "the parts depend on where the bytes are cut")
-    converse(whole.parts, bytes: bytes, tight: sum & 64 == 0)
+    converse(whole.parts, bytes: bytes, sum: sum)
     return 0
 }
 
@@ -49,7 +49,8 @@ private func parts(of pieces: [ArraySlice<UInt8>]) -> Outcome {
 }
 
 /// The session that the first message names hears the parts and writes answers, which must be whole messages of ours.
-private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
+private func converse(_ parts: [Part], bytes: [UInt8], sum: Int) {
+    let tight = sum & 64 == 0
     guard case .head(let first)? = parts.first, let uri = first.toPath?.first, uri.sessionID != nil,
         let theirs = Path("msrp://p:2/t;tcp")
     else { return }
@@ -58,8 +59,9 @@ private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
         tight
         ? EndpointSession.Configuration(
             maxMessageSize: 16, maxMessagesInReassembly: 2, maxReassemblyBytes: 24, maxGapsInMessage: 2,
-            maxUnchunked: 8, maxQueuedMessages: 1, maxOutstanding: 3, maxRequestBody: 8)
-        : EndpointSession.Configuration(maxMessageSize: 4096)
+            maxUnchunked: 8, maxQueuedMessages: 1, maxOutstanding: 3, maxRequestBody: 8, streamAbove: 6,
+            maxStreams: 1, chunkReceptionTime: .seconds(30))
+        : EndpointSession.Configuration(maxMessageSize: 4096, streamAbove: sum & 128 == 0 ? 12 : nil)
     var session = EndpointSession(
         localPath: ours, remotePath: theirs, configuration: limits, ids: IDGenerator(sequenceFrom: 0))
     var output = ByteBuffer()
@@ -71,6 +73,17 @@ private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
         try? session.send(message, now: now, into: &output)
     }
     var raw = ByteBuffer(bytes: bytes)
+    // What was handed up of each stream; the owner refuses every other one in its middle.
+    var streams: [MessageID: Int] = [:]
+    func handedUp(_ octets: ByteBuffer, of id: MessageID) {
+        guard let size = streams[id] else { preconditionFailure("octets of a stream that is not there") }
+        precondition(octets.readableBytes > 0 && size + octets.readableBytes <= limits.maxMessageSize)
+        streams[id] = size + octets.readableBytes
+        if size > 4, sum & 256 == 0 {
+            session.refuseStream(id, .forbidden, into: &output)
+            streams[id] = nil
+        }
+    }
     for part in parts {
         _ = session.consumeExpectedResponses(&raw)
         switch session.receive(part, now: now, into: &output) {
@@ -81,6 +94,16 @@ private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
         case .request(_, let body, let pending):
             precondition(body.readableBytes <= limits.maxRequestBody)
             session.respond(pending, .nicknameUnavailable, into: &output)
+        case .streamBegan(let stream, let octets):
+            precondition(streams.updateValue(0, forKey: stream.messageID) == nil && streams.count <= limits.maxStreams)
+            handedUp(octets, of: stream.messageID)
+        case .streamOctets(let id, let octets):
+            handedUp(octets, of: id)
+        case .streamChunkEnded(let id):
+            precondition(streams[id] != nil)
+        case .streamEnded(let id, let end):
+            precondition(streams.removeValue(forKey: id) != nil)
+            if case .complete(let pending) = end { session.respond(pending, .ok, into: &output) }
         default: break
         }
         if case .head(let head) = part {
@@ -92,6 +115,8 @@ private func converse(_ parts: [Part], bytes: [UInt8], tight: Bool) {
         _ = session.nextChunk(now: now, limit: 1, into: &output)
         now = now + .seconds(10)
         _ = session.expire(now: now)
+        for id in session.expireStreams(now: now) { precondition(streams.removeValue(forKey: id) != nil) }
+        precondition(streams.count <= session.streams)
         while session.nextDelivery() != nil {}
     }
     check(output)

@@ -34,12 +34,20 @@ package struct EndpointSession: Sendable {
         package var methods: [Method]
         /// Content types taken; all others get 415.
         package var acceptTypes: AcceptTypes
+        /// Messages of more octets than this come up as they arrive (`Event.streamBegan`), those of unknown size as soon
+        /// as they have grown above it. Nil: each message comes up whole.
+        package var streamAbove: Int?
+        /// Messages coming up so at a time; another gets 413.
+        package var maxStreams: Int
+        /// How long such a message waits for its next octets (RFC 7701 section 6.1).
+        package var chunkReceptionTime: TimeAmount
 
         package init(
             maxMessageSize: Int = 10 << 20, maxMessagesInReassembly: Int = 16, maxReassemblyBytes: Int? = nil,
             maxGapsInMessage: Int = 256, reassemblyTimeout: TimeAmount = .seconds(120), maxUnchunked: Int = 1 << 20,
             maxQueuedMessages: Int = 64, maxOutstanding: Int = 16_384, responseTimeout: TimeAmount = .seconds(30),
-            maxRequestBody: Int = 10_240, methods: [Method] = [.nickname], acceptTypes: AcceptTypes = .all
+            maxRequestBody: Int = 10_240, methods: [Method] = [.nickname], acceptTypes: AcceptTypes = .all,
+            streamAbove: Int? = nil, maxStreams: Int = 4, chunkReceptionTime: TimeAmount = .seconds(540)
         ) {
             self.maxMessageSize = maxMessageSize
             self.maxMessagesInReassembly = maxMessagesInReassembly
@@ -53,6 +61,9 @@ package struct EndpointSession: Sendable {
             self.maxRequestBody = maxRequestBody
             self.methods = methods
             self.acceptTypes = acceptTypes
+            self.streamAbove = streamAbove
+            self.maxStreams = maxStreams
+            self.chunkReceptionTime = chunkReceptionTime
         }
     }
 
@@ -71,6 +82,35 @@ package struct EndpointSession: Sendable {
         case refused(Head, Status)
         /// The sender gave a message up (`#`).
         case aborted(MessageID)
+        /// A message above `streamAbove` has begun, with its first octets; they lie in the read buffer. The owner may
+        /// refuse it with `refuseStream` until it has ended.
+        case streamBegan(IncomingStream, ByteBuffer)
+        /// The octets that follow in the message, each once and in order.
+        case streamOctets(MessageID, ByteBuffer)
+        /// A chunk of the message ended, more are to come; its 200 is written already.
+        case streamChunkEnded(MessageID)
+        /// No more of it comes.
+        case streamEnded(MessageID, StreamEnd)
+    }
+
+    /// A message that comes up as it arrives.
+    package struct IncomingStream: Sendable {
+        package let messageID: MessageID
+        /// The Content-Type as written.
+        package let contentType: String
+        /// Of the chunk that starts at position one.
+        package let head: Head
+        /// The size of the whole message as declared; nil is `*`. Not exceeded.
+        package let total: UInt64?
+    }
+
+    package enum StreamEnd: Sendable {
+        /// All octets came; the owner answers with `respond`, then perhaps reports with `report`.
+        case complete(PendingResponse)
+        /// The sender gave it up (`#`); answered.
+        case aborted
+        /// The session refused a chunk of it; answered.
+        case refused(Status)
     }
 
     /// What is needed to answer a request later.
@@ -152,13 +192,24 @@ package struct EndpointSession: Sendable {
     package var outstanding: Int { outstandingRequests.count }
     /// Octets held for messages of which only some chunks have come.
     package var heldBytes: Int { reassembler.held }
+    /// Messages that come up as they arrive and have not ended.
+    package var streams: Int { reassembler.streams }
     /// When the oldest of them times out.
     package var nextTimeout: NIODeadline? { outstandingRequests.first?.deadline }
 
     /// What became of messages given to `send` and `sendEmpty`, oldest first.
     package mutating func nextDelivery() -> Delivery? { outbox.nextDelivery() }
 
-    /// Drops what waited too long.
+    /// Drops the messages that came up as they arrived and of which nothing came for `chunkReceptionTime`: they count as
+    /// aborted (RFC 7701 section 6.1), and what comes of them later is refused.
+    package mutating func expireStreams(now: NIODeadline) -> [MessageID] {
+        guard reassembler.streams > 0 else { return [] }
+        let expired = reassembler.dropStreams(before: now - configuration.chunkReceptionTime)
+        for messageID in expired { noteRefused(messageID) }
+        return expired
+    }
+
+    /// Drops what waited too long; of messages that come up as they arrive, see `expireStreams`.
     package mutating func expire(now: NIODeadline) -> Expiration {
         var expiration = Expiration()
         while let entry = outstandingRequests.first, entry.deadline <= now {

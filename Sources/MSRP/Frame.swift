@@ -181,6 +181,37 @@ package enum Frame {
         return buffer
     }
 
+    /// Begins what the receivers of one chunk share: Message-ID, Byte-Range, Content-Type and the blank line. Its octets
+    /// follow, then `writeBodyEnd`. The range's end is a star, so that the octets may still be unknown, and because a
+    /// chunk of more than 2048 of them must be interruptible (RFC 4975 section 7.1.1).
+    /// - Parameters:
+    ///   - start: the position of the chunk's first octet, from one.
+    ///   - total: octets of the message; nil is `*`.
+    package static func beginSharedChunk(
+        messageID: MessageID, start: Int, total: UInt64?, contentType: String, into buffer: inout ByteBuffer
+    ) {
+        writeHeader("Message-ID", messageID.string, into: &buffer)
+        writeByteRange(ByteRange(start: UInt64(clamping: start), end: nil, total: total), into: &buffer)
+        writeHeader("Content-Type", contentType, into: &buffer)
+        buffer.write("\r\n")
+    }
+
+    /// What the receivers share of the chunk without octets that says a message goes no further (`#`, RFC 4975 section
+    /// 7.1).
+    /// - Parameter octets: of the message that were sent before.
+    package static func sharedAbort(
+        id: UInt64, messageID: MessageID, octets: Int, total: UInt64?, contentType: String
+    ) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        writeHeader("Message-ID", messageID.string, into: &buffer)
+        let sent = UInt64(clamping: octets)
+        writeByteRange(ByteRange(start: sent + 1, end: sent, total: total), into: &buffer)
+        writeHeader("Content-Type", contentType, into: &buffer)
+        buffer.write("\r\n")
+        writeBodyEnd(id: id, .aborted, into: &buffer)
+        return buffer
+    }
+
     // MARK: Pieces
 
     package static func write(_ path: Path, into buffer: inout ByteBuffer) {

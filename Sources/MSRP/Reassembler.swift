@@ -2,10 +2,15 @@ import NIOCore
 
 /// Puts the chunks of messages together, in whatever order they come (RFC 4975 section 7.3.1). Memory
 /// grows with the octets received, never with the positions a peer claims for them.
+///
+/// A large message is a stream: its octets are handed out in order as soon as none is missing before them, and only
+/// those behind a gap are held. What was handed out cannot be taken back, so of octets that come twice the first win.
 struct Reassembler: Sendable {
     /// Why a chunk cannot be taken.
     enum Failure: Hashable {
-        case messageTooLarge, tooManyMessages, tooManyBytes, tooManyGaps
+        case messageTooLarge, tooManyMessages, tooManyBytes, tooManyGaps, tooManyStreams
+        /// A stream has more octets than its Byte-Range said.
+        case beyondTotal
     }
 
     struct Limits {
@@ -13,6 +18,28 @@ struct Reassembler: Sendable {
         let messages: Int
         let bytes: Int
         let gaps: Int
+        /// Larger messages are streams.
+        let streamAbove: Int
+        let streams: Int
+    }
+
+    /// What became of some octets.
+    enum Taken {
+        case kept
+        case began(EndpointSession.IncomingStream, ByteBuffer)
+        /// More octets of a stream.
+        case passed(ByteBuffer)
+        case failed(Failure)
+    }
+
+    /// What the end of a chunk means.
+    enum End {
+        case more
+        case message(Message)
+        /// Of a stream that has begun.
+        case moreOfStream
+        /// All of a stream was handed out.
+        case stream
     }
 
     private struct Stretch {
@@ -31,6 +58,12 @@ struct Reassembler: Sendable {
         var size: Int?
         var lastChunk: NIODeadline
         var held = 0
+        /// The declared size of a stream.
+        var total: UInt64?
+        var isStream = false
+        /// Octets of a stream that were handed out.
+        var passed = 0
+        var hasBegun: Bool { passed > 0 }
 
         init(messageID: MessageID, head: Head, contentType: String, at now: NIODeadline) {
             self.messageID = messageID
@@ -45,37 +78,114 @@ struct Reassembler: Sendable {
     private(set) var held = 0
 
     var count: Int { partials.count }
+    /// Messages that are streams.
+    private(set) var streams = 0
 
     /// Whether chunks of the message came before.
     func holds(_ messageID: MessageID) -> Bool { index(of: messageID) != nil }
 
     /// A chunk begins that starts `offset` octets into its message.
     mutating func begin(
-        _ messageID: MessageID, head: Head, contentType: String, offset: UInt64, limits: Limits, now: NIODeadline
+        _ messageID: MessageID, head: Head, contentType: String, offset: UInt64, total: UInt64? = nil,
+        limits: Limits, now: NIODeadline
     ) -> Failure? {
         guard offset <= UInt64(limits.messageSize) else { return .messageTooLarge }
+        let isLarge = (total ?? 0) > UInt64(clamping: limits.streamAbove)
         if let index = index(of: messageID) {
             partials[index].lastChunk = now
             if offset == 0 {
                 partials[index].head = head
                 partials[index].contentType = contentType
             }
-            return nil
+            return isLarge && !partials[index].isStream ? makeStream(at: index, total: total, limits: limits) : nil
         }
         guard partials.count < limits.messages else { return .tooManyMessages }
+        if isLarge, streams >= limits.streams { return .tooManyStreams }
         partials.append(Partial(messageID: messageID, head: head, contentType: contentType, at: now))
+        return isLarge ? makeStream(at: partials.count - 1, total: total, limits: limits) : nil
+    }
+
+    private mutating func makeStream(at index: Int, total: UInt64?, limits: Limits) -> Failure? {
+        guard streams < limits.streams else { return .tooManyStreams }
+        streams += 1
+        partials[index].isStream = true
+        partials[index].total = total
         return nil
     }
 
-    /// Some octets of the chunk, `offset` octets into the message. Where octets came before, the last
-    /// ones win.
-    mutating func add(
-        _ bytes: ByteBuffer, to messageID: MessageID, offset: Int, limits: Limits, now: NIODeadline
-    ) -> Failure? {
-        guard let index = index(of: messageID) else { return .tooManyMessages }
-        guard bytes.readableBytes <= limits.messageSize - offset else { return .messageTooLarge }
-        guard bytes.readableBytes <= limits.bytes - held else { return .tooManyBytes }
+    /// Some octets of the chunk, `offset` octets into the message.
+    mutating func take(
+        _ bytes: ByteBuffer, of messageID: MessageID, offset: Int, limits: Limits, now: NIODeadline
+    ) -> Taken {
+        guard let index = index(of: messageID) else { return .failed(.tooManyMessages) }
+        guard bytes.readableBytes <= limits.messageSize - offset else { return .failed(.messageTooLarge) }
         partials[index].lastChunk = now
+        if partials[index].isStream { return pass(bytes, at: index, offset: offset, limits: limits) }
+        if let failure = keep(bytes, at: index, offset: offset, limits: limits) { return .failed(failure) }
+        guard partials[index].held > limits.streamAbove else { return .kept }
+        if let failure = makeStream(at: index, total: nil, limits: limits) { return .failed(failure) }
+        return hand(out: ByteBuffer(), at: index)
+    }
+
+    // MARK: Streams
+
+    private mutating func pass(_ bytes: ByteBuffer, at index: Int, offset: Int, limits: Limits) -> Taken {
+        var offset = offset
+        var rest = bytes
+        if let total = partials[index].total, UInt64(offset + rest.readableBytes) > total {
+            return .failed(.beyondTotal)
+        }
+        let known = min(max(0, partials[index].passed - offset), rest.readableBytes)
+        rest.moveReaderIndex(forwardBy: known)
+        offset += known
+        guard rest.readableBytes > 0 else { return .kept }
+        guard offset == partials[index].passed else {
+            return keep(rest, at: index, offset: offset, limits: limits).map { .failed($0) } ?? .kept
+        }
+        return hand(out: rest, at: index)
+    }
+
+    /// Hands out octets that follow what was handed out, and what is held behind them.
+    private mutating func hand(out octets: ByteBuffer, at index: Int) -> Taken {
+        let isFirst = !partials[index].hasBegun
+        var octets = octets
+        partials[index].passed += octets.readableBytes
+        while let next = partials[index].stretches.first, next.start <= partials[index].passed {
+            partials[index].stretches.removeFirst()
+            partials[index].held -= next.bytes.readableBytes
+            held -= next.bytes.readableBytes
+            guard next.end > partials[index].passed else { continue }
+            var news = next.bytes
+            news.moveReaderIndex(forwardBy: partials[index].passed - next.start)
+            if octets.readableBytes == 0 { octets = news } else { octets.writeImmutableBuffer(news) }
+            partials[index].passed = next.end
+        }
+        guard octets.readableBytes > 0 else { return .kept }
+        guard isFirst else { return .passed(octets) }
+        let partial = partials[index]
+        return .began(
+            .init(
+                messageID: partial.messageID, contentType: partial.contentType, head: partial.head,
+                total: partial.total),
+            octets)
+    }
+
+    /// Forgets the streams whose last octets came before `deadline`.
+    /// - Returns: those that had begun.
+    mutating func dropStreams(before deadline: NIODeadline) -> [MessageID] {
+        var dropped: [MessageID] = []
+        for index in partials.indices.reversed() where partials[index].hasBegun && partials[index].lastChunk < deadline
+        {
+            dropped.append(remove(at: index).messageID)
+        }
+        return dropped
+    }
+
+    // MARK: Octets that wait for others
+
+    /// Where octets came before, the last ones win.
+    private mutating func keep(_ bytes: ByteBuffer, at index: Int, offset: Int, limits: Limits) -> Failure? {
+        guard bytes.readableBytes <= limits.bytes - held else { return .tooManyBytes }
         var offset = offset
         var rest = bytes
         while rest.readableBytes > 0 {
@@ -110,32 +220,41 @@ struct Reassembler: Sendable {
     }
 
     /// A chunk ended `offset` octets into its message; if it was the last one, that is the message's size.
-    /// - Returns: the message when nothing is missing any more.
-    mutating func end(_ messageID: MessageID, offset: Int, isLast: Bool) -> Message? {
-        guard let index = index(of: messageID) else { return nil }
+    mutating func end(_ messageID: MessageID, offset: Int, isLast: Bool) -> End {
+        guard let index = index(of: messageID) else { return .more }
         if isLast { partials[index].size = offset }
-        guard let size = partials[index].size else { return nil }
+        if partials[index].hasBegun {
+            guard let size = partials[index].size, partials[index].passed >= size else { return .moreOfStream }
+            remove(at: index)
+            return .stream
+        }
+        guard let size = partials[index].size else { return .more }
         var covered = 0
         for stretch in partials[index].stretches {
             guard stretch.start == covered, covered < size else { break }
             covered = stretch.end
         }
-        guard covered >= size else { return nil }
+        guard covered >= size else { return .more }
         let partial = remove(at: index)
-        return Message(
-            messageID: messageID, contentType: partial.contentType, body: Self.join(partial.stretches, size: size),
-            head: partial.head)
+        return .message(
+            Message(
+                messageID: messageID, contentType: partial.contentType,
+                body: Self.join(partial.stretches, size: size), head: partial.head))
     }
 
     /// Forgets a message.
-    mutating func drop(_ messageID: MessageID) {
-        if let index = index(of: messageID) { remove(at: index) }
+    /// - Returns: whether it was a stream that had begun.
+    @discardableResult
+    mutating func drop(_ messageID: MessageID) -> Bool {
+        guard let index = index(of: messageID) else { return false }
+        return remove(at: index).hasBegun
     }
 
-    /// Forgets the messages whose last octets came before `deadline`.
+    /// Forgets the messages whose last octets came before `deadline`, unless they are streams that have begun.
     mutating func dropAll(before deadline: NIODeadline) -> [MessageID] {
         var dropped: [MessageID] = []
-        for index in partials.indices.reversed() where partials[index].lastChunk < deadline {
+        for index in partials.indices.reversed()
+        where !partials[index].hasBegun && partials[index].lastChunk < deadline {
             dropped.append(remove(at: index).messageID)
         }
         return dropped
@@ -148,6 +267,7 @@ struct Reassembler: Sendable {
     @discardableResult
     private mutating func remove(at index: Int) -> Partial {
         held -= partials[index].held
+        if partials[index].isStream { streams -= 1 }
         return partials.remove(at: index)
     }
 

@@ -98,8 +98,8 @@ extension EndpointSession {
         let offset = range.start - 1
         if refused.contains(messageID) || max(range.total ?? 0, offset) > UInt64(clamping: configuration.maxMessageSize)
             || reassembler.begin(
-                messageID, head: head, contentType: contentType, offset: offset, limits: reassemblyLimits, now: now)
-                != nil
+                messageID, head: head, contentType: contentType, offset: offset, total: range.total,
+                limits: reassemblyLimits, now: now) != nil
         {
             return refuse(head, .stopSending, of: messageID, into: &output)
         }
@@ -149,11 +149,21 @@ extension EndpointSession {
             // Content without a Content-Type (RFC 4975 section 7.1).
             return refuse(head, .badRequest, into: &output)
         case .chunk(let head, let messageID, let offset):
-            if reassembler.add(bytes, to: messageID, offset: offset, limits: reassemblyLimits, now: now) != nil {
+            let taken = reassembler.take(bytes, of: messageID, offset: offset, limits: reassemblyLimits, now: now)
+            switch taken {
+            case .failed(.beyondTotal):
+                return refuse(head, .badRequest, of: messageID, into: &output)
+            case .failed:
                 return refuse(head, .stopSending, of: messageID, into: &output)
+            case .kept, .began, .passed:
+                break
             }
             incoming = .chunk(head, messageID, offset: offset + bytes.readableBytes)
-            return nil
+            switch taken {
+            case .began(let stream, let octets): return .streamBegan(stream, octets)
+            case .passed(let octets): return .streamOctets(messageID, octets)
+            case .kept, .failed: return nil
+            }
         case .request(let head, var body):
             guard body.readableBytes + bytes.readableBytes <= configuration.maxRequestBody else {
                 return refuse(head, .stopSending, into: &output)
@@ -172,22 +182,24 @@ extension EndpointSession {
             return nil
         case .empty(let head):
             respond(PendingResponse(head: head), .ok, into: &output)
-            if continuation == .aborted, let messageID = head.messageID {
-                reassembler.drop(messageID)
-                return .aborted(messageID)
-            }
+            if continuation == .aborted, let messageID = head.messageID { return drop(messageID) }
             return .empty(head)
         case .chunk(let head, let messageID, let offset):
+            let pending = PendingResponse(head: head)
             if continuation == .aborted {
-                reassembler.drop(messageID)
-                respond(PendingResponse(head: head), .ok, into: &output)
-                return .aborted(messageID)
+                respond(pending, .ok, into: &output)
+                return drop(messageID)
             }
-            if let message = reassembler.end(messageID, offset: offset, isLast: continuation == .complete) {
-                return .message(message, PendingResponse(head: head))
+            switch reassembler.end(messageID, offset: offset, isLast: continuation == .complete) {
+            case .message(let message): return .message(message, pending)
+            case .stream: return .streamEnded(messageID, .complete(pending))
+            case .moreOfStream:
+                respond(pending, .ok, into: &output)
+                return .streamChunkEnded(messageID)
+            case .more:
+                respond(pending, .ok, into: &output)
+                return nil
             }
-            respond(PendingResponse(head: head), .ok, into: &output)
-            return nil
         case .request(let head, let body):
             return .request(head, body: body, PendingResponse(head: head))
         }
@@ -196,7 +208,8 @@ extension EndpointSession {
     private var reassemblyLimits: Reassembler.Limits {
         Reassembler.Limits(
             messageSize: configuration.maxMessageSize, messages: configuration.maxMessagesInReassembly,
-            bytes: configuration.maxReassemblyBytes, gaps: configuration.maxGapsInMessage)
+            bytes: configuration.maxReassemblyBytes, gaps: configuration.maxGapsInMessage,
+            streamAbove: configuration.streamAbove ?? .max, streams: configuration.maxStreams)
     }
 
     // MARK: Answers
@@ -205,15 +218,30 @@ extension EndpointSession {
         _ head: Head, _ status: Status, of messageID: MessageID? = nil, into output: inout ByteBuffer
     ) -> Event {
         incoming = .settled
-        if let messageID {
-            reassembler.drop(messageID)
-            if !refused.contains(messageID) {
-                if refused.count == Self.mostRefused { refused.removeFirst() }
-                refused.append(messageID)
-            }
-        }
         respond(PendingResponse(head: head), status, into: &output)
-        return .refused(head, status)
+        guard let messageID else { return .refused(head, status) }
+        noteRefused(messageID)
+        return reassembler.drop(messageID) ? .streamEnded(messageID, .refused(status)) : .refused(head, status)
+    }
+
+    /// The owner takes no more of a message that comes up as it arrives: the chunk under way is answered so, later ones
+    /// with 413. No `Event.streamEnded` follows.
+    package mutating func refuseStream(_ messageID: MessageID, _ status: Status, into output: inout ByteBuffer) {
+        guard reassembler.drop(messageID) else { return }
+        noteRefused(messageID)
+        guard case .chunk(let head, messageID, _) = incoming else { return }
+        incoming = .settled
+        respond(PendingResponse(head: head), status, into: &output)
+    }
+
+    mutating func noteRefused(_ messageID: MessageID) {
+        guard !refused.contains(messageID) else { return }
+        if refused.count == Self.mostRefused { refused.removeFirst() }
+        refused.append(messageID)
+    }
+
+    private mutating func drop(_ messageID: MessageID) -> Event {
+        reassembler.drop(messageID) ? .streamEnded(messageID, .aborted) : .aborted(messageID)
     }
 
     /// Answers a request, obeying its Failure-Report (RFC 4975 section 7.2): nothing is written for `no`, and
@@ -238,12 +266,26 @@ extension EndpointSession {
     /// Reports on a whole message: success if its sender asked for it, failure unless it asked not to
     /// (RFC 4975 sections 7.1.3 and 7.1.4).
     package mutating func report(on message: Message, _ status: Status, into output: inout ByteBuffer) {
-        guard status.isSuccess ? message.successReport == .yes : message.failureReport != .no else { return }
+        report(on: message.messageID, size: message.body.readableBytes, head: message.head, status, into: &output)
+    }
+
+    /// The same for a message that came up as it arrived.
+    /// - Parameter size: its octets.
+    package mutating func report(
+        on stream: IncomingStream, size: Int, _ status: Status, into output: inout ByteBuffer
+    ) {
+        report(on: stream.messageID, size: size, head: stream.head, status, into: &output)
+    }
+
+    private mutating func report(
+        on messageID: MessageID, size: Int, head: Head, _ status: Status, into output: inout ByteBuffer
+    ) {
+        guard status.isSuccess ? head.successReport == .yes : head.failureReport != .no else { return }
         let id = TransactionID(ids.next())
-        let size = UInt64(message.body.readableBytes)
-        withReturnPath(of: message.head, whole: true) { toPath in
+        let size = UInt64(size)
+        withReturnPath(of: head, whole: true) { toPath in
             Frame.writeReport(
-                id: id, toPath: toPath, fromPath: localPathText, messageID: message.messageID,
+                id: id, toPath: toPath, fromPath: localPathText, messageID: messageID,
                 byteRange: ByteRange(start: 1, end: size, total: size), status: status, into: &output)
         }
     }

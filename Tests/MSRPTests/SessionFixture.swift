@@ -54,6 +54,8 @@ final class SessionFixture {
     func expire() -> EndpointSession.Expiration { session.expire(now: now) }
     func expire(after time: TimeAmount) -> EndpointSession.Expiration { session.expire(now: now + time) }
 
+    func expireStreams() -> [String] { session.expireStreams(now: now).map(\.string) }
+
     /// How many answers the fast path takes from the bytes, and how many bytes it leaves.
     func consume(_ bytes: some Sequence<UInt8>) -> (taken: Int, left: Int) {
         var buffer = ByteBuffer(bytes: bytes)

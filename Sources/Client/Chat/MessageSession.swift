@@ -181,7 +181,7 @@ final class MessageSession: LinkUser {
         case .empty:
             if !isBound, let terms, !terms.isActive { emit(.bound) }
             isBound = true
-        case .refused, .aborted, nil:
+        case .refused, .aborted, .streamBegan, .streamOctets, .streamChunkEnded, .streamEnded, nil:
             break
         }
         tellDeliveries()

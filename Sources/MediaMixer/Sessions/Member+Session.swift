@@ -85,6 +85,8 @@ extension Member: SessionOwner {
             peerBound()
         case .aborted:
             break
+        case .streamBegan, .streamOctets, .streamChunkEnded, .streamEnded:
+            takeStream(event, from: connection)
         }
     }
 
