@@ -18,7 +18,7 @@ TEST_PACKAGES = openssl sip-tester tshark libxml2-utils kamailio kamailio-extra-
 
 SOURCES = Package.swift Sources Tests Benchmarks Fuzz
 
-.PHONY: help run build test lint format packages test-packages fuzz fuzz-build fuzz-short bench bench-relay clean
+.PHONY: help run build test lint format packages test-packages fuzz fuzz-build fuzz-short bench bench-xmpp bench-relay clean
 
 help:
 	@echo "make run      build for release and start the demonstration ($(CONFIG))"
@@ -26,7 +26,8 @@ help:
 	@echo "make build    leave the release binary at .build/release/confd"
 	@echo "make lint     check the format of all sources    make format   mend it"
 	@echo "make fuzz     fuzz each parser for FUZZ_SECONDS ($(FUZZ_SECONDS) s)"
-	@echo "make bench    measure against the C programs    make bench-relay   the relay (docs/performance.md)"
+	@echo "make bench    measure against C and XMPP servers (docs/performance.md)"
+	@echo "make bench-xmpp   only the XMPP servers           make bench-relay   the relay"
 
 run: build
 	@exec .build/release/confd serve --config-file $(CONFIG)
@@ -81,6 +82,11 @@ $(FUZZERS:%=fuzz-long-%): fuzz-long-%: fuzz-build
 bench: build
 	$(SWIFT) build $(RELEASE) --product confd-bench
 	.build/release/confd-bench --confd .build/release/confd
+
+# ejabberd and prosody are measured in turn with confd where they are installed.
+bench-xmpp: build
+	$(SWIFT) build $(RELEASE) --product confd-bench
+	.build/release/confd-bench --only xmpp --confd .build/release/confd
 
 # Kamailio and HAProxy are measured in turn with confd where they are installed.
 bench-relay: build

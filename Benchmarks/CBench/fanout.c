@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { id_size = 16, most_events = 1024, answer_seconds = 30 };
+enum { id_size = 16, most_events = 1024, answer_seconds = 30, most_rooms = 64 };
 
 /// A SEND that a member has not answered yet.
 typedef struct {
@@ -31,8 +31,9 @@ typedef struct member {
     bool dirty;
     bool writing;
     bool leaving;
-    /// Index among `members`.
-    size_t index;
+    /// Index among `members`, and among those of its room.
+    size_t index, place;
+    unsigned room;
     /// " SEND\r\nTo-Path: ...\r\nFrom-Path: ...\r\n"
     char *head;
     size_t head_size;
@@ -42,10 +43,17 @@ typedef struct member {
 } member;
 
 typedef struct {
+    member **members;
+    size_t count, capacity;
+} audience;
+
+typedef struct {
     int poll;
     gnutls_certificate_credentials_t credentials;
     member **members;
     size_t count;
+    /// Those that are bound, by room.
+    audience audiences[most_rooms];
     member **dirty;
     size_t dirty_count;
     member **leaving;
@@ -116,6 +124,20 @@ static void bind_member(room *room, member *member, const wire_message *request)
     member->head_size = (size_t)snprintf(
         member->head, size, format, (int)request->from_path.count, request->from_path.bytes,
         (int)request->to_path.count, request->to_path.bytes);
+    // msrp://host:port/rN-...
+    const char *id = memmem(request->to_path.bytes, request->to_path.count, "/r", 2);
+    for (id = id ? id + 2 : NULL; id && *id >= '0' && *id <= '9'; id++)
+        member->room = (member->room * 10 + (unsigned)(*id - '0')) % most_rooms;
+    audience *audience = &room->audiences[member->room];
+    if (audience->count == audience->capacity) {
+        size_t capacity = audience->capacity ? audience->capacity * 2 : 64;
+        void *larger = realloc(audience->members, capacity * sizeof *audience->members);
+        if (!larger) return mark_leaving(room, member);
+        audience->members = larger;
+        audience->capacity = capacity;
+    }
+    member->place = audience->count;
+    audience->members[audience->count++] = member;
     member->bound = true;
 }
 
@@ -146,9 +168,10 @@ static void fan_out(room *room, member *sender, const wire_message *request) {
     put("\r\n");
     size_t tail_size = (size_t)(at - start);
 
-    for (size_t i = 0; i < room->count; i++) {
-        member *receiver = room->members[i];
-        if (receiver == sender || !receiver->bound || receiver->leaving) continue;
+    audience *audience = &room->audiences[sender->room];
+    for (size_t i = 0; i < audience->count; i++) {
+        member *receiver = audience->members[i];
+        if (receiver == sender || receiver->leaving) continue;
         buffer *out = &receiver->link.output;
         char *to = buffer_reserve(out, 5 + id_size + receiver->head_size + tail_size);
         if (!to || !remember(room, receiver, id)) {
@@ -216,6 +239,11 @@ static void leave(room *room, member *gone) {
     member *last = room->members[--room->count];
     room->members[gone->index] = last;
     last->index = gone->index;
+    if (gone->bound) {
+        audience *audience = &room->audiences[gone->room];
+        audience->members[gone->place] = audience->members[--audience->count];
+        audience->members[gone->place]->place = gone->place;
+    }
     link_close(&gone->link);
     free(gone->head);
     free(gone->ring);

@@ -1,12 +1,8 @@
 #define _GNU_SOURCE
 #include "group.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,12 +69,13 @@ cbench_group *cbench_group_create(const cbench_options *options, char *error, si
         participant->link.descriptor = -1;
         participant->index = i;
         participant->room = i / options->per_room;
+        participant->stalled = i + options->stalled >= options->participants;
         if (options->sip_port) continue;
         const char *scheme = options->tls ? "msrps" : "msrp";
         snprintf(participant->local_path, longest_uri, "%s://127.0.0.1:2855/%s%u;tcp", scheme, group->nonce, i);
         snprintf(
-            participant->remote_path, longest_uri, "%s://%s:%u/r%s%u;tcp", scheme, group->msrp_host,
-            options->msrp_port, group->nonce, i);
+            participant->remote_path, longest_uri, "%s://%s:%u/r%u-%s%u;tcp", scheme, group->msrp_host,
+            options->msrp_port, participant->room, group->nonce, i);
         snprintf(participant->remote_host, sizeof participant->remote_host, "%s", group->msrp_host);
         participant->remote_port = options->msrp_port;
         participant->state = JOINED;
@@ -96,193 +93,16 @@ void cbench_group_destroy(cbench_group *group) {
     if (group->udp >= 0) close(group->udp);
     if (group->poll >= 0) close(group->poll);
     if (group->credentials) gnutls_certificate_free_credentials(group->credentials);
+    latency_free(&group->latencies);
     free(group->participants);
     free(group->dirty);
     free(group);
 }
 
-static void mark_dirty(cbench_group *group, participant *participant) {
+void mark_dirty(cbench_group *group, participant *participant) {
     if (participant->dirty) return;
     participant->dirty = true;
     group->dirty[group->dirty_count++] = participant;
-}
-
-// MARK: MSRP
-
-#define put(text) (memcpy(at, text, sizeof text - 1), at += sizeof text - 1)
-#define put_slice(value) (memcpy(at, (value).bytes, (value).count), at += (value).count)
-
-static bool answer(cbench_group *group, participant *participant, const wire_message *request) {
-    slice id = request->transaction;
-    buffer *out = &participant->link.output;
-    char *start = buffer_reserve(out, 128 + 2 * id.count + request->from_path.count + request->to_path.count);
-    if (!start) return fail(group, "no memory");
-    char *at = start;
-    put("MSRP ");
-    put_slice(id);
-    put(" 200 OK\r\nTo-Path: ");
-    put_slice(request->from_path);
-    put("\r\nFrom-Path: ");
-    put_slice(request->to_path);
-    put("\r\n-------");
-    put_slice(id);
-    put("$\r\n");
-    out->end += (size_t)(at - start);
-    mark_dirty(group, participant);
-    return true;
-}
-
-/// "s0001 n000000000042 abcdef...": who, which, and a pattern that differs from message to message.
-static void put_text(char *out, unsigned sender, uint64_t number) {
-    out[0] = 's';
-    wire_put_hex(out + 1, sender, 4);
-    out[5] = ' ';
-    out[6] = 'n';
-    wire_put_hex(out + 7, number, 12);
-    out[19] = ' ';
-    unsigned phase = (unsigned)(number % 26);
-    for (int i = 20; i < text_size; i++) {
-        out[i] = (char)('a' + phase);
-        if (++phase == 26) phase = 0;
-    }
-}
-
-static bool parse_hex(const char *at, unsigned digits, uint64_t *value) {
-    *value = 0;
-    for (unsigned i = 0; i < digits; i++) {
-        char c = at[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
-        if (digit > 15) return false;
-        *value = *value << 4 | digit;
-    }
-    return true;
-}
-
-static bool send_text(cbench_group *group, unsigned index) {
-    participant *participant = &group->participants[index];
-    sender_state *sender = &group->senders[index];
-    uint64_t number = sender->started++;
-    char body[768], id[16];
-    int head = snprintf(
-        body, sizeof body - text_size,
-        "From: <sip:u%u@%s>\r\nTo: <sip:%s0@%s>\r\nDateTime: 2026-11-21T00:00:00Z\r\n\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n\r\n",
-        index, group->domain, group->room_prefix, group->domain);
-    if (head < 0 || (size_t)head >= sizeof body - text_size) return fail(group, "names are too long");
-    put_text(body + head, index, number);
-    wire_put_hex(id, index, 4);
-    wire_put_hex(id + 4, number, 12);
-    unsigned size = (unsigned)head + text_size;
-    char *start = buffer_reserve(&participant->link.output, 2048);
-    if (!start) return fail(group, "no memory");
-    int count = snprintf(
-        start, 2048,
-        "MSRP %.16s SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: m%.16s\r\nByte-Range: 1-%u/%u\r\n"
-        "Content-Type: message/cpim\r\n\r\n%.*s\r\n-------%.16s$\r\n",
-        id, participant->remote_path, participant->local_path, id, size, size, (int)size, body, id);
-    if (count < 0 || count >= 2048) return fail(group, "a SEND is too long");
-    participant->link.output.end += (size_t)count;
-    mark_dirty(group, participant);
-    return true;
-}
-
-static void settle(cbench_group *group, sender_state *sender, uint64_t number) {
-    group->progress++;
-    if (--sender->missing[number % most_window] == 0) sender->completed++;
-}
-
-static bool text_arrived(cbench_group *group, participant *participant, const wire_message *message) {
-    uint64_t index, number;
-    if (message->body.count < text_size) return true;
-    const char *text = message->body.bytes + message->body.count - text_size;
-    // Anything else (a welcome text) is answered and not counted.
-    if (text[0] != 's' || text[5] != ' ' || text[6] != 'n' || !parse_hex(text + 1, 4, &index)
-        || !parse_hex(text + 7, 12, &number))
-        return true;
-    if (index >= group->sender_count || message->flag != '$')
-        return fail(group, "participant %u got an unexpected message", participant->index);
-    if (participant->next[index] != number)
-        return fail(
-            group, "participant %u got message %llu of sender %llu instead of %llu", participant->index,
-            (unsigned long long)number, (unsigned long long)index, (unsigned long long)participant->next[index]);
-    char expected[text_size];
-    put_text(expected, (unsigned)index, number);
-    if (memcmp(expected, text, text_size) != 0)
-        return fail(group, "participant %u got a damaged message", participant->index);
-    participant->next[index]++;
-    group->deliveries++;
-    settle(group, &group->senders[index], number);
-    return true;
-}
-
-static bool response_arrived(cbench_group *group, participant *participant, const wire_message *response) {
-    if (response->status != 200)
-        return fail(group, "participant %u got %d", participant->index, response->status);
-    if (participant->state == BINDING) {
-        participant->state = BOUND;
-        group->bound++;
-        group->progress++;
-        return true;
-    }
-    uint64_t index, number;
-    const char *id = response->transaction.bytes;
-    if (response->transaction.count != 16 || !parse_hex(id, 4, &index) || !parse_hex(id + 4, 12, &number)
-        || index != participant->index || index >= group->sender_count)
-        return fail(group, "participant %u got a response to nothing", participant->index);
-    settle(group, &group->senders[index], number);
-    return true;
-}
-
-static bool readable(cbench_group *group, participant *participant) {
-    if (link_read(&participant->link) == LINK_CLOSED)
-        return fail(group, "the connection of participant %u was closed", participant->index);
-    if (buffer_count(&participant->link.sealed_output) > 0 || participant->state == BINDING)
-        mark_dirty(group, participant);
-    buffer *in = &participant->link.input;
-    while (buffer_count(in) > 0) {
-        wire_message message;
-        wire_result result = wire_parse(in->bytes + in->start, buffer_count(in), &message);
-        if (result == WIRE_MORE) break;
-        if (result == WIRE_BAD) return fail(group, "participant %u got something malformed", participant->index);
-        bool well = true;
-        if (message.status) {
-            well = response_arrived(group, participant, &message);
-        } else if (message.method.count == 4 && memcmp(message.method.bytes, "SEND", 4) == 0) {
-            well = answer(group, participant, &message) && text_arrived(group, participant, &message);
-        }
-        if (!well) return false;
-        buffer_consume(in, message.size);
-    }
-    return true;
-}
-
-static bool start_binding(cbench_group *group, participant *participant) {
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    if (descriptor < 0) return fail(group, "no socket: %s", strerror(errno));
-    participant->link.descriptor = descriptor;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(participant->remote_port)};
-    if (inet_pton(AF_INET, participant->remote_host, &address.sin_addr) != 1)
-        return fail(group, "%s is not a numeric IPv4 address", participant->remote_host);
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
-        return fail(group, "connecting to port %u: %s", participant->remote_port, strerror(errno));
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    fcntl(descriptor, F_SETFL, O_NONBLOCK);
-    if (group->options.tls && !link_start_tls(&participant->link, group->credentials, false))
-        return fail(group, "TLS cannot start");
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = participant};
-    epoll_ctl(group->poll, EPOLL_CTL_ADD, descriptor, &event);
-    char *start = buffer_reserve(&participant->link.output, 2048);
-    if (!start) return fail(group, "no memory");
-    int count = snprintf(
-        start, 2048,
-        "MSRP bind%08x SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: b%08x\r\nByte-Range: 1-0/0\r\n"
-        "-------bind%08x$\r\n",
-        participant->index, participant->remote_path, participant->local_path, participant->index,
-        participant->index);
-    participant->link.output.end += (size_t)count;
-    participant->state = BINDING;
-    mark_dirty(group, participant);
-    return true;
 }
 
 static bool flush_dirty(cbench_group *group) {
@@ -302,19 +122,33 @@ static bool flush_dirty(cbench_group *group) {
     return true;
 }
 
-bool pump(cbench_group *group, int milliseconds) {
-    struct epoll_event events[most_events];
-    int count = epoll_wait(group->poll, events, most_events, milliseconds);
+static bool take_events(cbench_group *group, struct epoll_event *events, int count) {
     if (count < 0 && errno != EINTR) return fail(group, "epoll: %s", strerror(errno));
     for (int i = 0; i < count; i++) {
         participant *participant = events[i].data.ptr;
         bool well = true;
         if (!participant) well = sip_receive(group);
-        else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) well = readable(group, participant);
+        else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+            well = participant->stalled || msrp_readable(group, participant);
         if (participant && events[i].events & EPOLLOUT) mark_dirty(group, participant);
         if (!well) return false;
     }
     return true;
+}
+
+bool pump(cbench_group *group, int milliseconds) {
+    struct epoll_event events[most_events];
+    int count = epoll_wait(group->poll, events, most_events, milliseconds);
+    return take_events(group, events, count);
+}
+
+/// The same with a wait in seconds, as exact as the kernel's.
+static bool pump_until(cbench_group *group, double wait) {
+    struct epoll_event events[most_events];
+    if (wait < 0) wait = 0;
+    struct timespec limit = {.tv_sec = (time_t)wait, .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
+    int count = epoll_pwait2(group->poll, events, most_events, &limit, NULL);
+    return take_events(group, events, count);
 }
 
 // MARK: Phases
@@ -355,7 +189,7 @@ double cbench_group_connect(cbench_group *group) {
     unsigned next = 0, total = group->options.participants;
     while (group->bound < total) {
         while (next < total && next - group->bound < most_binding)
-            if (!start_binding(group, &group->participants[next++])) return -1;
+            if (!msrp_bind(group, &group->participants[next++])) return -1;
         if (!flush_dirty(group) || !pump(group, 100) || !flush_dirty(group)) return -1;
         if (stuck(group, &seen, &since)) {
             fail(group, "only %u of %u bound", group->bound, total);
@@ -365,37 +199,94 @@ double cbench_group_connect(cbench_group *group) {
     return now_seconds() - started;
 }
 
+participant *sender_at(cbench_group *group, unsigned slot) {
+    unsigned index = group->audience == CBENCH_IN_EACH_ROOM ? slot * group->options.per_room : slot;
+    return &group->participants[index];
+}
+
+/// Before the first message: who sends, and which number comes first to whom.
+static bool begin_exchanges(cbench_group *group, const cbench_exchange_options *options, unsigned members) {
+    unsigned total = group->options.participants;
+    group->audience = options->audience;
+    switch (options->audience) {
+    case CBENCH_TO_ROOM: group->sender_count = options->senders; break;
+    case CBENCH_IN_EACH_ROOM: group->sender_count = total / members; break;
+    case CBENCH_PRIVATELY:
+        group->sender_count = 1;
+        for (unsigned i = 1; i < members; i++) group->participants[i].next[0] = i - 1;
+        break;
+    }
+    if (group->sender_count == 0 || group->sender_count > most_senders || members < 2
+        || (options->audience == CBENCH_TO_ROOM && group->sender_count > members) || total % members != 0)
+        return fail(group, "%u senders among %u in rooms of %u", group->sender_count, total, members);
+    if (group->options.picture_size) {
+        // The picture's CPIM head is the same in each message, since there is one sender.
+        if (group->sender_count != 1 || options->audience != CBENCH_TO_ROOM)
+            return fail(group, "pictures come from one participant");
+        int count = snprintf(
+            group->picture_head, sizeof group->picture_head,
+            "From: <sip:u0@%s>\r\nTo: <sip:%s0@%s>\r\nDateTime: 2026-11-21T00:00:00Z\r\n\r\n"
+            "Content-Type: image/png\r\n\r\n",
+            group->domain, group->room_prefix, group->domain);
+        if (count < 0 || (size_t)count >= sizeof group->picture_head) return fail(group, "names are too long");
+        group->picture_head_size = (size_t)count;
+        group->picture = content_octets(group->options.picture_size);
+        if (!group->picture) return fail(group, "no memory");
+    }
+    for (unsigned i = 0; i < total; i++)
+        if (group->participants[i].stalled)
+            epoll_ctl(group->poll, EPOLL_CTL_DEL, group->participants[i].link.descriptor, NULL);
+    group->has_exchanged = true;
+    return true;
+}
+
+/// Starts what may start now; `due` is when the next one may, where there is a rate.
+static bool start_messages(
+    cbench_group *group, const cbench_exchange_options *options, unsigned receivers, double started, double now,
+    uint64_t *messages, uint64_t *open, double *due) {
+    *open = 0;
+    for (unsigned i = 0; i < group->sender_count; i++) {
+        sender_state *sender = &group->senders[i];
+        while (sender->started - sender->completed < options->window && *messages < options->most_messages
+               && now - started < options->seconds) {
+            if (options->rate > 0) {
+                *due = started + (double)(*messages / group->sender_count) / options->rate;
+                if (*due > now) break;
+            }
+            if (!msrp_send(group, i, receivers, options->rate > 0 ? *due : now)) return false;
+            ++*messages;
+        }
+        *open += sender->started - sender->completed;
+    }
+    return true;
+}
+
 bool cbench_group_exchange(
-    cbench_group *group, unsigned senders, unsigned window, double seconds, uint64_t most_messages,
-    cbench_exchange_result *result) {
+    cbench_group *group, const cbench_exchange_options *options, cbench_exchange_result *result) {
     unsigned members = group->options.per_room < group->options.participants ? group->options.per_room
                                                                               : group->options.participants;
-    if (senders == 0 || senders > most_senders || senders > members || window == 0 || window > most_window)
-        return fail(group, "%u senders with window %u in a room of %u", senders, window, members);
-    group->sender_count = senders;
-    double started = now_seconds(), since = started, now = started;
+    if (options->window == 0 || options->window > most_window) return fail(group, "window %u", options->window);
+    if (!group->has_exchanged && !begin_exchanges(group, options, members)) return false;
+    if (!latency_start(&group->latencies)) return fail(group, "no memory");
+    unsigned receivers = options->audience == CBENCH_PRIVATELY ? 1 : members - 1 - group->options.stalled;
+    double started = now_seconds(), since = started, now = started, due = started;
     uint64_t seen = group->progress, before = group->deliveries, messages = 0, open = 0;
-    do {
-        open = 0;
-        for (unsigned i = 0; i < senders; i++) {
-            sender_state *sender = &group->senders[i];
-            while (sender->started - sender->completed < window && messages < most_messages
-                   && now - started < seconds) {
-                sender->missing[sender->started % most_window] = members;
-                if (!send_text(group, i)) return false;
-                messages++;
-            }
-            open += sender->started - sender->completed;
-        }
-        if (!open) break;
-        if (!flush_dirty(group) || !pump(group, 1000)) return false;
+    for (;;) {
+        if (!start_messages(group, options, receivers, started, now, &messages, &open, &due)) return false;
+        bool is_over = messages >= options->most_messages || now - started >= options->seconds;
+        if (!open && is_over) break;
+        double wait = options->rate > 0 && !is_over && due > now && due - now < 1 ? due - now : 1;
+        if (!flush_dirty(group) || !pump_until(group, wait)) return false;
         now = now_seconds();
         if (stuck(group, &seen, &since))
             return fail(group, "%llu messages did not arrive", (unsigned long long)open);
-    } while (open);
+    }
     result->seconds = now_seconds() - started;
     result->messages = messages;
     result->deliveries = group->deliveries - before;
+    result->median_latency = latency_quantile(&group->latencies, 0.5);
+    result->p99_latency = latency_quantile(&group->latencies, 0.99);
+    result->longest_latency = group->latencies.longest * 1000;
     return flush_dirty(group);
 }
 
@@ -409,7 +300,7 @@ bool cbench_group_idle(cbench_group *group, double seconds) {
 double cbench_group_leave(cbench_group *group, unsigned concurrency) {
     double started = now_seconds(), since = started, checked = started;
     uint64_t seen = group->progress;
-    unsigned next = 0, total = group->options.participants;
+    unsigned next = 0, total = group->options.participants, asked = 0, left_before = group->left;
     for (unsigned i = 0; i < total; i++) {
         participant *participant = &group->participants[i];
         participant->attempts = 0;
@@ -418,8 +309,13 @@ double cbench_group_leave(cbench_group *group, unsigned concurrency) {
     group->dirty_count = 0;
     if (!group->options.sip_port) return now_seconds() - started;
     while (group->left < total) {
-        while (next < total && next - group->left < concurrency)
-            if (!sip_bye(group, &group->participants[next++])) return -1;
+        while (next < total && asked < concurrency + (group->left - left_before)) {
+            participant *participant = &group->participants[next++];
+            // The server ends the calls of those who read nothing.
+            if (participant->state == LEFT) continue;
+            asked++;
+            if (!sip_bye(group, participant)) return -1;
+        }
         if (!pump(group, 100)) return -1;
         if (now_seconds() - checked > 0.1) {
             checked = now_seconds();

@@ -72,10 +72,11 @@ bool sip_invite(cbench_group *group, participant *participant) {
         "m=message 2855 %s *\r\n"
         "a=path:%s\r\n"
         "a=accept-types:message/cpim text/*\r\n"
-        "a=accept-wrapped-types:text/*\r\n"
+        "a=accept-wrapped-types:text/*%s\r\n"
         "a=setup:active\r\n"
-        "a=chatroom\r\n",
-        participant->index + 1, group->options.tls ? "TCP/TLS/MSRP" : "TCP/MSRP", participant->local_path);
+        "a=chatroom:private-messages\r\n",
+        participant->index + 1, group->options.tls ? "TCP/TLS/MSRP" : "TCP/MSRP", participant->local_path,
+        group->options.picture_size ? " image/*" : "");
     snprintf(target, sizeof target, "sip:%s%u@%s", group->room_prefix, participant->room, group->domain);
     int size = put_head(group, message, sizeof message, "INVITE", 1, target, participant);
     size += snprintf(
@@ -120,8 +121,7 @@ bool sip_retransmit(cbench_group *group) {
     return true;
 }
 
-/// The value of the first header field of this name (long or compact form), NULL when there is none.
-static const char *field(const char *message, const char *name, const char *compact, size_t *length) {
+const char *sip_field(const char *message, const char *name, const char *compact, size_t *length) {
     for (const char *line = strstr(message, "\r\n"); line && memcmp(line, "\r\n\r\n", 4) != 0;
          line = strstr(line + 2, "\r\n")) {
         const char *start = line + 2;
@@ -142,12 +142,24 @@ static const char *field(const char *message, const char *name, const char *comp
     return NULL;
 }
 
+int sip_put_ok(const char *request, char *out, size_t capacity) {
+    static const char *names[][2] = {{"Via", "v"}, {"From", "f"}, {"To", "t"}, {"Call-ID", "i"}, {"CSeq", ""}};
+    int size = snprintf(out, capacity, "SIP/2.0 200 OK\r\n");
+    for (int i = 0; i < 5; i++) {
+        size_t length;
+        const char *value = sip_field(request, names[i][0], names[i][1], &length);
+        if (!value || length > 600) return 0;
+        size += snprintf(out + size, capacity - (size_t)size, "%s: %.*s\r\n", names[i][0], (int)length, value);
+    }
+    return size + snprintf(out + size, capacity - (size_t)size, "Content-Length: 0\r\n\r\n");
+}
+
 static bool accepted(cbench_group *group, participant *participant, const char *message) {
     size_t length;
-    const char *to = field(message, "To", "t", &length), *tag = to ? strcasestr(to, ";tag=") : NULL;
+    const char *to = sip_field(message, "To", "t", &length), *tag = to ? strcasestr(to, ";tag=") : NULL;
     if (!tag || tag > to + length) return fail(group, "a 200 without To tag");
     size_t tag_size = strcspn(tag + 5, ";, \r\n");
-    const char *contact = field(message, "Contact", "m", &length), *uri = contact ? strchr(contact, '<') : NULL;
+    const char *contact = sip_field(message, "Contact", "m", &length), *uri = contact ? strchr(contact, '<') : NULL;
     const char *uri_end = uri ? strchr(uri, '>') : NULL;
     const char *path = strstr(message, "\r\na=path:");
     if (!uri_end || uri_end > contact + length || !path) return fail(group, "a 200 without Contact or a=path");
@@ -166,30 +178,40 @@ static bool accepted(cbench_group *group, participant *participant, const char *
     return true;
 }
 
+/// The index in a Call-ID of ours; as many as there are participants when it is none.
+static unsigned long call_index(cbench_group *group, const char *message) {
+    size_t length;
+    const char *call = sip_field(message, "Call-ID", "i", &length);
+    if (!call || strncmp(call, group->nonce, 16) != 0 || call[16] != '-') return group->options.participants;
+    return strtoul(call + 17, NULL, 10);
+}
+
+/// The server may end the calls of those who read nothing.
+static bool stalled_left(cbench_group *group, const char *message) {
+    unsigned long index = call_index(group, message);
+    if (index >= group->options.participants || !group->participants[index].stalled) return false;
+    participant *participant = &group->participants[index];
+    if (participant->state != LEFT && participant->state != LEAVING) {
+        participant->state = LEFT;
+        group->left++;
+    }
+    return true;
+}
+
 static bool request_arrived(cbench_group *group, const char *message) {
     if (strncmp(message, "ACK ", 4) == 0) return true;
-    if (strncmp(message, "BYE ", 4) == 0) return fail(group, "the server ended a call");
+    if (strncmp(message, "BYE ", 4) == 0 && !stalled_left(group, message))
+        return fail(group, "the server ended a call");
     char response[4096];
-    static const char *names[][2] = {{"Via", "v"}, {"From", "f"}, {"To", "t"}, {"Call-ID", "i"}, {"CSeq", ""}};
-    int size = snprintf(response, sizeof response, "SIP/2.0 200 OK\r\n");
-    for (int i = 0; i < 5; i++) {
-        size_t length;
-        const char *value = field(message, names[i][0], names[i][1], &length);
-        if (!value || length > 600) return true;
-        size += snprintf(
-            response + size, sizeof response - (size_t)size, "%s: %.*s\r\n", names[i][0], (int)length, value);
-    }
-    size += snprintf(response + size, sizeof response - (size_t)size, "Content-Length: 0\r\n\r\n");
-    return send_datagram(group, response, size);
+    int size = sip_put_ok(message, response, sizeof response);
+    return size <= 0 || send_datagram(group, response, size);
 }
 
 static bool response_arrived(cbench_group *group, const char *message) {
     int status = atoi(message + 8);
     size_t length;
-    const char *call = field(message, "Call-ID", "i", &length);
-    if (!call || strncmp(call, group->nonce, 16) != 0 || call[16] != '-') return true;
-    unsigned long index = strtoul(call + 17, NULL, 10);
-    const char *sequence = field(message, "CSeq", "", &length);
+    unsigned long index = call_index(group, message);
+    const char *sequence = sip_field(message, "CSeq", "", &length);
     if (index >= group->options.participants || !sequence || status < 200) return true;
     participant *participant = &group->participants[index];
     if (memmem(sequence, length, "INVITE", 6)) {

@@ -108,6 +108,11 @@ wire_result wire_parse_head(const char *bytes, size_t count, wire_message *messa
 }
 
 wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
+    size_t scanned = 0;
+    return wire_parse_on(bytes, count, message, &scanned);
+}
+
+wire_result wire_parse_on(const char *bytes, size_t count, wire_message *message, size_t *scanned) {
     wire_result result = wire_parse_head(bytes, count, message);
     if (result != WIRE_MESSAGE || !message->has_body) return result;
     const char *limit = bytes + count;
@@ -119,16 +124,26 @@ wire_result wire_parse(const char *bytes, size_t count, wire_message *message) {
             message->body.count = (size_t)size;
             message->flag = at[2 + 7 + message->transaction.count];
             message->size = (size_t)(at + 2 - bytes) + 7 + message->transaction.count + 3;
+            *scanned = 0;
             return WIRE_MESSAGE;
         }
     }
     const char *from = message->body.bytes;
+    if (*scanned > (size_t)(from - bytes)) from = bytes + *scanned;
     for (;;) {
         const char *at = memmem(from, (size_t)(limit - from), "\r\n-------", 9);
-        if (!at) return WIRE_MORE;
+        if (!at) {
+            // An end-line may begin in the last eight octets.
+            if (limit - from > 8) *scanned = (size_t)(limit - bytes) - 8;
+            return WIRE_MORE;
+        }
         int end = wire_end_line_at(at + 2, limit, message->transaction);
-        if (end < 0) return WIRE_MORE;
+        if (end < 0) {
+            *scanned = (size_t)(at - bytes);
+            return WIRE_MORE;
+        }
         if (end) {
+            *scanned = 0;
             message->body.count = (size_t)(at - message->body.bytes);
             message->flag = at[2 + 7 + message->transaction.count];
             message->size = (size_t)(at + 2 - bytes) + 7 + message->transaction.count + 3;

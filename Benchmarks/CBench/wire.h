@@ -31,6 +31,9 @@ typedef enum { WIRE_MORE, WIRE_MESSAGE, WIRE_BAD } wire_result;
 
 wire_result wire_parse(const char *bytes, size_t count, wire_message *message);
 
+/// The same for long messages: `scanned` is 0 for a new one, and remembers where looking for its end goes on.
+wire_result wire_parse_on(const char *bytes, size_t count, wire_message *message, size_t *scanned);
+
 /// Only the head. Where a body follows, `size` ends at its first octet, and `flag` and `body.count` stay zero.
 wire_result wire_parse_head(const char *bytes, size_t count, wire_message *message);
 

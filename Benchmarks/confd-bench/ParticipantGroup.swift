@@ -21,7 +21,10 @@ enum Target {
 struct ParticipantGroup: ~Copyable {
     private let group: OpaquePointer
 
-    init(target: Target, participants: Int, perRoom: Int, tls: Bool, roomPrefix: String) throws {
+    init(
+        target: Target, participants: Int, perRoom: Int, tls: Bool, roomPrefix: String, stalled: Int = 0,
+        pictureSize: Int = 0
+    ) throws {
         var options = cbench_options()
         switch target {
         case .focus(let port): options.sip_port = port
@@ -30,6 +33,8 @@ struct ParticipantGroup: ~Copyable {
         options.participants = UInt32(participants)
         options.per_room = UInt32(perRoom)
         options.tls = tls
+        options.stalled = UInt32(stalled)
+        options.picture_size = UInt32(pictureSize)
         var error = [CChar](repeating: 0, count: 512)
         let group = "127.0.0.1".withCString { address in
             roomPrefix.withCString { prefix in
@@ -40,16 +45,12 @@ struct ParticipantGroup: ~Copyable {
                 return cbench_group_create(&options, &error, error.count)
             }
         }
-        guard let group else { throw BenchError("the load generator: \(Self.text(error))") }
+        guard let group else { throw BenchError("the load generator: \(text(of: error))") }
         self.group = group
     }
 
     deinit {
         cbench_group_destroy(group)
-    }
-
-    private static func text(_ bytes: [CChar]) -> String {
-        String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private func failure(_ what: String) -> BenchError {
@@ -67,11 +68,10 @@ struct ParticipantGroup: ~Copyable {
         guard cbench_group_connect(group) >= 0 else { throw failure("binding") }
     }
 
-    func exchange(senders: Int, window: Int, seconds: Double, mostMessages: UInt64) throws -> cbench_exchange_result {
+    func exchange(_ options: cbench_exchange_options) throws -> cbench_exchange_result {
         var result = cbench_exchange_result()
-        guard cbench_group_exchange(group, UInt32(senders), UInt32(window), seconds, mostMessages, &result) else {
-            throw failure("exchanging messages")
-        }
+        var options = options
+        guard cbench_group_exchange(group, &options, &result) else { throw failure("exchanging messages") }
         return result
     }
 
@@ -82,4 +82,9 @@ struct ParticipantGroup: ~Copyable {
     func leave(concurrency: Int) throws {
         guard cbench_group_leave(group, UInt32(concurrency)) >= 0 else { throw failure("leaving") }
     }
+}
+
+/// What a C function left in a buffer.
+func text(of bytes: [CChar]) -> String {
+    String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CBenchExchange.h"
+#include "CBenchFiles.h"
 #include "CBenchRelay.h"
+#include "CBenchXMPP.h"
 
 /// A group of participants that live in one or several rooms of one server.
 typedef struct cbench_group cbench_group;
@@ -28,16 +31,11 @@ typedef struct {
     unsigned participants;
     unsigned per_room;
     bool tls;
+    /// The last so many participants read nothing once messages are exchanged; their sockets take as little as can be.
+    unsigned stalled;
+    /// Octets of the image in each message; 0: texts of 100 octets.
+    unsigned picture_size;
 } cbench_options;
-
-/// What one exchange did.
-typedef struct {
-    /// SENDs that reached a participant and were answered.
-    uint64_t deliveries;
-    /// Messages sent to the room.
-    uint64_t messages;
-    double seconds;
-} cbench_exchange_result;
 
 /// Raises the descriptor limit to the hard limit; returns it.
 uint64_t cbench_raise_descriptor_limit(void);
@@ -55,13 +53,12 @@ double cbench_group_join(cbench_group *group, unsigned concurrency);
 /// Connects everybody and binds with the empty SEND (RFC 4975 section 5.4). Seconds taken, or -1.
 double cbench_group_connect(cbench_group *group);
 
-/// `senders` participants of the first room send texts of 100 bytes in CPIM, each with `window` messages
-/// outstanding; a message is outstanding until its sender has the 200 and every other participant the message.
-/// New messages start for `seconds` or until `most_messages`; then it waits until all arrived. Each copy is parsed,
-/// compared with what was sent, and must be the receiver's next one of that sender. False on loss, doubling, disorder.
+/// Participants send texts of 100 octets in CPIM, or pictures in chunks of 64 KiB; a message is under way until its sender
+/// has all 200s and every receiver that reads the message. New messages start for `seconds` or until `most_messages`;
+/// then it waits until all arrived. Each copy is parsed, compared with what was sent octet by octet, and must be the
+/// receiver's next one of that sender. False on loss, doubling, disorder. The audience of a group is always the same.
 bool cbench_group_exchange(
-    cbench_group *group, unsigned senders, unsigned window, double seconds, uint64_t most_messages,
-    cbench_exchange_result *result);
+    cbench_group *group, const cbench_exchange_options *options, cbench_exchange_result *result);
 
 /// Serves what arrives (keep-alives, welcome texts) for a while, so that the server can come to rest.
 bool cbench_group_idle(cbench_group *group, double seconds);
@@ -69,8 +66,8 @@ bool cbench_group_idle(cbench_group *group, double seconds);
 /// BYE for everybody, and closes the connections. Seconds taken, or -1.
 double cbench_group_leave(cbench_group *group, unsigned concurrency);
 
-/// The physical limit: one room, MSRP framing, no SIP, no rules. A SEND from one goes to all others; their 200s are
-/// read and parsed; one write a connection and tick. Listens on 127.0.0.1, TLS and plain told by the first byte.
+/// The physical limit: MSRP framing, no SIP, no rules; session ids that begin `rN-` are in room N. A SEND from one goes
+/// to all others of its room; their 200s are read and parsed; one write a connection and tick. Listens on 127.0.0.1, TLS and plain told by the first byte.
 /// Prints `cfanout ready: port=N`, serves until it is killed; returns only on failure.
 int cbench_fanout_serve(uint16_t port);
 
