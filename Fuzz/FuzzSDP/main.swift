@@ -12,6 +12,7 @@ public func fuzzSDP(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     precondition(again == description && again.serialized() == printed, "printing is not stable")
     checkAnswering(octets, description)
     checkOffering(octets)
+    checkFiles(octets, description)
     return 0
 }
 
@@ -54,6 +55,33 @@ private func checkOffering(_ octets: [UInt8]) {
         precondition(accepted.media.mediaIndex == 0 && focus.media == accepted.media)
         precondition((accepted.media.role == .active) == (accepted.media.target != nil))
     }
+}
+
+/// What is said of files, and both sides of their negotiation (RFC 5547).
+private func checkFiles(_ octets: [UInt8], _ description: SessionDescription) {
+    for line in description.media.flatMap(\.lines) where line.attributeName == "file-selector" {
+        let value = Array(line.octets.dropFirst("file-selector:".utf8.count))
+        guard let selector = FileSelector(parsing: value) else { continue }
+        guard let again = FileSelector(parsing: Array(selector.value.utf8)) else {
+            precondition(selector.value.utf8.count > FileSelector.octets, "what was written does not parse")
+            continue
+        }
+        precondition(again == selector && again.agrees(with: selector), "a selector changes when it is written")
+    }
+    var focus = FileNegotiation(local: LocalMedia(maxSize: 1), originID: 1)
+    guard let found = try? focus.examine(offer: octets), found.change == .initial else { return }
+    precondition((found.media.direction == .recvonly) == found.isPush && !found.file.selector.isEmpty)
+    let answered = focus.answer(localPath: path, selector: found.isPush ? nil : FileSelector(name: "x", size: 1))
+    guard let answer = try? SessionDescription(parsing: answered) else { fatalError("our answer does not parse") }
+    precondition(answer.media.count == description.media.count, "an m= line is missing")
+    guard let refresh = try? focus.examine(offer: octets) else { fatalError("the same offer is refused now") }
+    precondition(refresh.change == .unchanged && focus.answer() == answered, "a refresh changes something")
+    guard (try? SessionDescription(parsing: focus.makeOffer(localPath: path)))?.media.count == answer.media.count else {
+        fatalError("our re-offer lost m= lines")
+    }
+    var giver = FileNegotiation(local: LocalMedia(), originID: 1)
+    _ = giver.makeOffer(localPath: path, file: found.file)
+    if let taken = try? giver.acceptAnswer(octets) { precondition(giver.media == taken.media) }
 }
 
 var arguments = CommandLine.argc

@@ -53,11 +53,36 @@ struct XMLConferenceInfoTests {
         #expect(again == info)
     }
 
+    @Test("a room's files stand where Blink reads them: resources/files/file, last in the description")
+    func files() throws {
+        var info = ConferenceInfo(entity: "sip:r@h", version: 1, description: .init(), users: .init([]))
+        info.description?.displayText = "Lobby"
+        info.description?.files = [
+            .init(name: "a \"b\" & <c>.txt", hash: "sha-1:AA:BB", size: 19, sender: "sip:alice@example.org")
+        ]
+        let octets = info.xml()
+        #expect(
+            text(octets).contains(
+                "<conference-description><display-text>Lobby</display-text>"
+                    + "<resources xmlns=\"urn:ag-projects:xml:ns:conference-info\"><files>"
+                    + "<file name=\"a &quot;b&quot; &amp; &lt;c&gt;.txt\" hash=\"sha-1:AA:BB\" size=\"19\" "
+                    + "sender=\"sip:alice@example.org\" status=\"OK\"/></files></resources></conference-description>"))
+        #expect(try ConferenceInfo(parsing: octets) == info)
+        let prefixed = text(octets).replacing("<resources xmlns=", with: "<a:resources xmlns:a=")
+            .replacing("</resources", with: "</a:resources").replacing("files>", with: "a:files>")
+            .replacing("<file ", with: "<a:file ")
+        #expect(try ConferenceInfo(parsing: Array(prefixed.utf8)).description?.files == info.description?.files)
+        if Schema.canCheck { #expect(try Schema.conferenceInfo.complaints(about: [octets]) == "") }
+    }
+
     /// All that the model has, with values that need care.
     static func everything() -> ConferenceInfo {
         var description = ConferenceInfo.Description()
         description.displayText = "Lobby <&> \"quoted\""
         description.subject = "\u{1}control\u{FFFE}"
+        description.files = [
+            .init(name: "bad\u{FFFD}.txt", hash: "sha-1:AA", size: .max, sender: "sip:x@[::1]", status: "\"")
+        ]
         description.freeText = "two\nlines"
         description.keywords = ["one", "two"]
         description.conferenceURIs = [.init(uri: "sip:lobby@[::1]:5060", displayText: "here", purpose: "participation")]

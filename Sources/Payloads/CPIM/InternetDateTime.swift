@@ -8,13 +8,23 @@ package enum InternetDateTime {
         let last: Int64 = 253_402_300_799  // 9999-12-31T23:59:59Z
         let first: Int64 = -62_167_219_200  // 0000-01-01T00:00:00Z
         let time = min(max(seconds, first), last)
-        let day = time >= 0 ? time / 86_400 : (time - 86_399) / 86_400
-        let second = Int(time - day * 86_400)
-        let (year, month, dayOfMonth) = civil(day)
+        let second = Int(second(of: time))
+        let (year, month, dayOfMonth) = date(of: time)
         let fraction = min(max(milliseconds, 0), 999)
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T"
             + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
             + ".\(padded(fraction, 3))Z"
+    }
+
+    /// The second of its day, from 0.
+    static func second(of time: Int64) -> Int64 {
+        let rest = time % 86_400
+        return rest < 0 ? rest + 86_400 : rest
+    }
+
+    /// The Gregorian date of a moment.
+    static func date(of time: Int64) -> (year: Int, month: Int, day: Int) {
+        civil((time - second(of: time)) / 86_400)
     }
 
     private static func padded(_ number: Int, _ width: Int) -> String {

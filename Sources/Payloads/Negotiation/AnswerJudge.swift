@@ -5,14 +5,17 @@ enum AnswerJudge {
     ///   - offeredTLS: what it said.
     ///   - offeredCEMA: whether it carried a=msrp-cema.
     static func judge(
-        _ description: SessionDescription, index: Int, local: LocalMedia, offeredTLS: Bool, offeredCEMA: Bool
+        _ description: SessionDescription, index: Int, local: LocalMedia, offeredTLS: Bool, offeredCEMA: Bool,
+        purpose: MediaPurpose = .chat
     ) throws(AnswerError) -> ChosenMedia {
         guard index < description.media.count else { throw .rejected }
         let medium = description.media[index]
         guard medium.port != 0 else { throw .rejected }
         guard medium.isMSRP, medium.isTLS == offeredTLS else { throw .otherTransport }
         let terms: MediaTerms
-        do { terms = try MediaTerms(description, medium, local: local) } catch { throw .unusable(error) }
+        do { terms = try MediaTerms(description, medium, local: local, purpose: purpose) } catch {
+            throw .unusable(error)
+        }
 
         // Without a=setup in the answer the offerer connects (RFC 6135 section 5).
         let role: ChosenMedia.Role = local.offeredSetup == .active || terms.setup != .active ? .active : .passive

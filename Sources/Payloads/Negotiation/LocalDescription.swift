@@ -46,8 +46,15 @@ enum LocalDescription {
         return SessionDescription(lines: lines, media: media)
     }
 
+    /// The URI of our path that c= and m= repeat: our own, or under CEMA the relay the peer has to reach (RFC 4975
+    /// section 8.1, RFC 6714 section 4.2, 3).
+    static func connectionURI(of path: String, cema: Bool) -> PathURI? {
+        let words = ASCII.words(path.utf8)
+        return (cema ? words.first : words.last).flatMap(PathURI.init(parsing:))
+    }
+
     /// A line that refuses an offered one, or keeps the place of one refused before: port 0, transport and formats as
-    /// they were (RFC 3264 section 6).
+    /// they were (RFC 3264 section 6); which file it was stays as well (RFC 5547 section 8.3).
     static func refused(_ offered: MediaDescription) -> MediaDescription {
         var formats: [String] = []
         var octets = 0
@@ -57,7 +64,8 @@ enum LocalDescription {
             formats.append(format)
         }
         return MediaDescription(
-            medium: offered.medium, port: 0, transport: offered.transport, formats: formats.isEmpty ? ["*"] : formats)
+            medium: offered.medium, port: 0, transport: offered.transport, formats: formats.isEmpty ? ["*"] : formats,
+            lines: offered.isFileTransfer ? FileDescription.refused(offered) : [])
     }
 
     struct MessageLine {
@@ -71,6 +79,8 @@ enum LocalDescription {
         var isTLS: Bool
         var hasChatroom: Bool
         var direction: Direction
+        /// Nil: a chat.
+        var file: FileDescription?
     }
 
     /// Our m=message line (RFC 4975 section 8). sendrecv is not written, being what no attribute means.
@@ -86,6 +96,7 @@ enum LocalDescription {
         if line.hasChatroom, let chatroom = local.chatroom { lines.append(chatroom.line) }
         if line.isTLS { lines += local.fingerprints.map { .attribute("fingerprint", $0.value) } }
         if line.direction != .sendrecv { lines.append(.attribute(line.direction.rawValue)) }
+        lines += line.file?.lines ?? []
         return MediaDescription(
             medium: "message", port: line.address?.port ?? 9, transport: line.transport, formats: ["*"], lines: lines)
     }

@@ -43,16 +43,13 @@ package struct MSRPNegotiation: Sendable {
     /// The path we gave in it.
     package private(set) var localPath: String?
 
-    private let originID: UInt64
-    private var version: UInt64 = 1
-    /// The description sent last, octet for octet: whether the next differs decides about the o= line's version.
-    private var lastSent: [UInt8] = []
+    private var sent: SentDescription
     private var pending: Pending?
 
     /// - Parameter originID: the session id of our o= line, random; kept to 62 bits (RFC 3264 section 5).
     package init(local: LocalMedia, originID: UInt64) {
         self.local = local
-        self.originID = originID & (1 << 62 - 1)
+        sent = SentDescription(originID: originID)
     }
 
     /// Judges an offer; changes nothing but what `answer` needs. An offer of ours that has no answer yet is forgotten:
@@ -87,10 +84,10 @@ package struct MSRPNegotiation: Sendable {
     /// The answer to the offer examined last, which is established by it. Without one, what was sent last.
     /// - Parameter localPath: our a=path; nil for the one given before (the session goes on).
     package mutating func answer(localPath: String? = nil) -> [UInt8] {
-        guard case .offer(let offer, let frame, let chosen) = pending else { return lastSent }
+        guard case .offer(let offer, let frame, let chosen) = pending else { return sent.octets }
         pending = nil
         let path = localPath ?? self.localPath ?? ""
-        let address = connectionURI(of: path, cema: chosen.usesCEMA)
+        let address = LocalDescription.connectionURI(of: path, cema: chosen.usesCEMA)
         let isCPIM = chosen.format == .cpim
         let ours = LocalDescription.message(
             .init(
@@ -104,7 +101,7 @@ package struct MSRPNegotiation: Sendable {
         }
         media = chosen
         self.localPath = path
-        return send(frame: frame, address: address, media: lines)
+        return sent.send(frame: frame, address: address, media: lines)
     }
 
     /// Forgets an examined or sent offer that came to nothing.
@@ -117,7 +114,7 @@ package struct MSRPNegotiation: Sendable {
     ///   - cema: whether to carry a=msrp-cema; nil for what `local` says.
     package mutating func makeOffer(localPath: String, direction: Direction = .sendrecv, cema: Bool? = nil) -> [UInt8] {
         let cema = cema ?? local.offersCEMA
-        let address = connectionURI(of: localPath, cema: cema)
+        let address = LocalDescription.connectionURI(of: localPath, cema: cema)
         let isTLS = PathURI(parsing: String(localPath.prefix { $0 != " " }))?.isTLS ?? false
         // A CEMA offerer behind a relay must offer actpass (RFC 6714 section 4.2, 3). Passive is offered only when the
         // user asked for it: what a peer may not do for itself (RFC 6135 section 4.2.2) is what relays are for.
@@ -133,13 +130,13 @@ package struct MSRPNegotiation: Sendable {
         var frame = LocalDescription.Frame(name: local.sessionName)
         var lines = [ours]
         let index = media?.mediaIndex ?? 0
-        if media != nil, let before = try? SessionDescription(parsing: lastSent), index < before.media.count {
+        if media != nil, let before = try? SessionDescription(parsing: sent.octets), index < before.media.count {
             lines = before.media.map(LocalDescription.refused)
             lines[index] = ours
             if let kept = try? LocalDescription.Frame(answering: before) { frame = kept }
         }
         pending = .answer(localPath: localPath, index: index, isTLS: isTLS, cema: cema)
-        return send(frame: frame, address: address, media: lines)
+        return sent.send(frame: frame, address: address, media: lines)
     }
 
     /// Takes the answer to the offer made last.
@@ -167,28 +164,5 @@ package struct MSRPNegotiation: Sendable {
         guard let media else { return .initial }
         guard media.remotePath == chosen.remotePath, media.isTLS == chosen.isTLS else { return .newSession }
         return media == chosen ? .unchanged : .updated
-    }
-
-    /// The URI that c= and m= repeat: our own, or under CEMA the relay the peer has to reach (RFC 4975 section 8.1,
-    /// RFC 6714 section 4.2, 3).
-    private func connectionURI(of path: String, cema: Bool) -> PathURI? {
-        let words = ASCII.words(path.utf8)
-        return (cema ? words.first : words.last).flatMap(PathURI.init(parsing:))
-    }
-
-    /// The version goes up by one when the description differs from the one sent before, and only then
-    /// (RFC 3264 section 8, RFC 4975 section 8.4).
-    private mutating func send(frame: LocalDescription.Frame, address: PathURI?, media: [MediaDescription]) -> [UInt8] {
-        var octets = LocalDescription.compose(
-            originID: originID, version: version, frame: frame, address: address, media: media
-        ).serialized()
-        if !lastSent.isEmpty, octets != lastSent {
-            version &+= 1
-            octets = LocalDescription.compose(
-                originID: originID, version: version, frame: frame, address: address, media: media
-            ).serialized()
-        }
-        lastSent = octets
-        return octets
     }
 }

@@ -1,3 +1,9 @@
+/// What an MSRP session is for; one that is offered for a file is no chat (RFC 5547 section 8.7).
+enum MediaPurpose {
+    case chat
+    case file
+}
+
 /// What one m= line of the peer says, offer or answer, before the two ends agree on who connects.
 struct MediaTerms {
     /// Octets of a=path that are kept and sent back in every To-Path.
@@ -38,14 +44,19 @@ struct MediaTerms {
     }
 
     /// - Throws: why the line cannot carry our session (488).
-    init(_ description: SessionDescription, _ medium: MediaDescription, local: LocalMedia) throws(Refusal) {
+    init(
+        _ description: SessionDescription, _ medium: MediaDescription, local: LocalMedia, purpose: MediaPurpose = .chat
+    ) throws(Refusal) {
         guard medium.isMSRP else { throw .noMSRP }
         guard medium.port != 0 else { throw .disabled }
         isTLS = medium.isTLS
         guard isTLS ? local.allowsTLS : local.allowsTCP else { throw .transport(isTLS: isTLS) }
-        guard !medium.isFileTransfer else { throw .fileTransfer }
+        guard purpose == .file || !medium.isFileTransfer else { throw .fileTransfer }
         (path, uris) = try MediaTerms.path(of: medium)
-        (format, wrappedTypes) = try MediaTerms.types(of: medium, local: local)
+        switch purpose {
+        case .chat: (format, wrappedTypes) = try MediaTerms.types(of: medium, local: local)
+        case .file: (format, wrappedTypes) = try MediaTerms.fileTypes(of: medium)
+        }
         fingerprints = isTLS ? try MediaTerms.fingerprints(of: medium, in: description) : []
         maxSize = medium.maxSize
         chatroom = medium.chatroom
@@ -86,7 +97,15 @@ struct MediaTerms {
         return (.plainText, MediaTypeList(["text/plain"]))
     }
 
-    private static func kept(_ entries: [String]) -> MediaTypeList {
+    /// A file may have any type, and comes as it is to who takes that, else in message/cpim. What a given file is sent
+    /// as is `FileNegotiation.Examination.format(for:)`.
+    private static func fileTypes(of medium: MediaDescription) throws(Refusal) -> (ChosenMedia.Format, MediaTypeList) {
+        guard let types = medium.acceptTypes, !types.isEmpty else { throw .noAcceptTypes }
+        let isWrapped = !types.allowsAnything && types.allows("message/cpim")
+        return (isWrapped ? .cpim : .plainText, kept(medium.acceptWrappedTypes?.entries ?? []))
+    }
+
+    static func kept(_ entries: [String]) -> MediaTypeList {
         guard !entries.isEmpty, !entries.contains("*") else { return MediaTypeList(["*"]) }
         var kept: [String] = []
         var octets = 0

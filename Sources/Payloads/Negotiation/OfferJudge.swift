@@ -3,9 +3,10 @@ enum OfferJudge {
     /// - Parameter established: what the last exchange settled, when the dialog has a session.
     /// - Throws: why this line is not usable.
     static func judge(
-        _ description: SessionDescription, index: Int, local: LocalMedia, established: ChosenMedia?
+        _ description: SessionDescription, index: Int, local: LocalMedia, established: ChosenMedia?,
+        purpose: MediaPurpose = .chat
     ) throws(Refusal) -> ChosenMedia {
-        let terms = try MediaTerms(description, description.media[index], local: local)
+        let terms = try MediaTerms(description, description.media[index], local: local, purpose: purpose)
         var role = role(offered: terms.setup)
         if terms.setup == .actpass, let established, established.remotePath == terms.path,
             established.isTLS == terms.isTLS

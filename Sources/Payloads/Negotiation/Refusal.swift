@@ -31,7 +31,14 @@ extension Refusal {
     static func transport(isTLS: Bool) -> Refusal {
         Refusal(302, isTLS ? "TCP/TLS/MSRP is not available here" : "TCP/MSRP is not available here")
     }
-    static let fileTransfer = Refusal(305, "File transfer is not supported")
+    static let fileTransfer = Refusal(305, "A file transfer needs a call of its own (RFC 5547)")
+    static let noFileSelector = Refusal(
+        399, "The m=message line has no a=file-selector that names a file (RFC 5547 section 5)")
+    static let badFileSelector = Refusal(399, "The a=file-selector cannot be read (RFC 5547 section 6)")
+    static let badTransferID = Refusal(399, "The a=file-transfer-id cannot be read (RFC 5547 section 6)")
+    static let badFileRange = Refusal(399, "The a=file-range holds no octets (RFC 5547 section 6)")
+    static let noFileDirection = Refusal(399, "A file is offered sendonly, or asked for recvonly (RFC 5547 section 8)")
+    static let tooManyTransfers = Refusal(399, "Too many file transfers in one session")
     static let noPath = Refusal(399, "The m=message line has no a=path (RFC 4975 section 8.2)")
     static let badPath = Refusal(399, "The a=path is no list of MSRP URIs over TCP with a session-id")
     static let otherScheme = Refusal(399, "The scheme in a=path is not that of the transport (RFC 4975 section 8.1)")

@@ -95,5 +95,5 @@ extension MediaDescription {
     package var chatroom: ChatroomCapabilities? { attribute("chatroom").map(ChatroomCapabilities.init(parsing:)) }
 
     /// A file transfer (RFC 5547 section 6), not a chat.
-    package var isFileTransfer: Bool { hasAttribute("file-selector") }
+    package var isFileTransfer: Bool { hasAttribute("file-selector") || hasAttribute("file-transfer-id") }
 }

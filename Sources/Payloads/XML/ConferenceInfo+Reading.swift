@@ -54,13 +54,26 @@ extension ConferenceInfo.Description {
                 label: label, displayText: entry.text(of: "display-text"), type: type,
                 status: entry.text(of: "status").flatMap { .init(rawValue: $0) })
         }
+        let resources = element.children.first { $0.is("resources", in: XMLNamespace.conferenceFiles) }
+        files = (resources?.child("files")?.children("file") ?? []).compactMap { ConferenceInfo.File(reading: $0) }
         let known: Set = [
             "display-text", "subject", "free-text", "keywords", "conf-uris", "service-uris", "maximum-user-count",
             "available-media",
         ]
         others = element.children.compactMap {
-            $0.namespace == element.namespace && known.contains($0.name) ? nil : $0.name
+            $0.namespace == element.namespace && known.contains($0.name) || $0 == resources ? nil : $0.name
         }
+    }
+}
+
+extension ConferenceInfo.File {
+    fileprivate init?(reading element: XMLElement) {
+        guard let name = element.attribute("name"), let hash = element.attribute("hash"),
+            let size = element.attribute("size").flatMap({ ASCII.decimal($0.utf8) })
+        else { return nil }
+        self.init(
+            name: name, hash: hash, size: size, sender: element.attribute("sender") ?? "",
+            status: element.attribute("status") ?? "OK")
     }
 }
 

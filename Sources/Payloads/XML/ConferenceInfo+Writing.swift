@@ -67,6 +67,21 @@ extension ConferenceInfo.Description {
             }
             writer.end("available-media")
         }
+        // Elements of other namespaces come last (RFC 4575 section 8).
+        if !files.isEmpty {
+            writer.start("resources", ["xmlns": XMLNamespace.conferenceFiles])
+            writer.start("files")
+            for file in files {
+                writer.empty(
+                    "file",
+                    [
+                        "name": file.name, "hash": file.hash, "size": "\(file.size)", "sender": file.sender,
+                        "status": file.status,
+                    ])
+            }
+            writer.end("files")
+            writer.end("resources")
+        }
         writer.end("conference-description")
         return writer.octets
     }

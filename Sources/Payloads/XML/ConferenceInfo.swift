@@ -46,6 +46,8 @@ package struct ConferenceInfo: Sendable, Hashable {
         package var serviceURIs: [URIEntry] = []
         package var maximumUserCount: UInt32?
         package var availableMedia: [AvailableMedium] = []
+        /// What people pushed into the room: an extension that Blink shows.
+        package var files: [File] = []
         /// Local names of child elements that were read and are not in this model.
         package var others: [String] = []
 
@@ -78,6 +80,26 @@ package struct ConferenceInfo: Sendable, Hashable {
             self.label = label
             self.displayText = displayText
             self.type = type
+            self.status = status
+        }
+    }
+
+    /// A file that can be had from the room (`urn:ag-projects:xml:ns:conference-info`, `resources/files/file`).
+    package struct File: Sendable, Hashable {
+        package var name: String
+        /// As a hash selector has it: `sha-1:72:24:...` (RFC 5547 section 6). Blink asks for the file by it.
+        package var hash: String
+        /// Octets.
+        package var size: UInt64
+        /// The URI of who pushed it.
+        package var sender: String
+        package var status: String
+
+        package init(name: String, hash: String, size: UInt64, sender: String, status: String = "OK") {
+            self.name = name
+            self.hash = hash
+            self.size = size
+            self.sender = sender
             self.status = status
         }
     }

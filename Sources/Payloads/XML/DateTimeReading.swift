@@ -8,10 +8,17 @@ extension InternetDateTime {
             scanner.skip(":"), let minute = scanner.number(2), scanner.skip(":"), let second = scanner.number(2),
             scanner.skipFraction(), let offset = scanner.zone(), scanner.isAtEnd
         else { return nil }
+        return seconds(year: year, month: month, day: day, hour: hour, minute: minute, second: second).map {
+            $0 - offset
+        }
+    }
+
+    /// Nil for what is no date or no time of the day.
+    static func seconds(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) -> Int64? {
         guard (1...12).contains(month), day >= 1, day <= days(in: month, year: year), hour < 24, minute < 60,
             second < 60
         else { return nil }
-        return days(toYear: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second) - offset
+        return days(toYear: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second)
     }
 
     private static func days(in month: Int, year: Int) -> Int {

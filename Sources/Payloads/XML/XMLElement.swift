@@ -59,6 +59,8 @@ enum XMLNamespace {
     static let conferenceInfo = "urn:ietf:params:xml:ns:conference-info"
     /// Centralized conferencing (RFC 6501), of which only the nickname is used.
     static let centralizedConferencing = "urn:ietf:params:xml:ns:xcon-conference-info"
+    /// AG Projects' extension for a room's files.
+    static let conferenceFiles = "urn:ag-projects:xml:ns:conference-info"
     static let resourceLists = "urn:ietf:params:xml:ns:resource-lists"
     static let copyControl = "urn:ietf:params:xml:ns:copycontrol"
     /// As an example of RFC 5366 (section 6) spells it.
