@@ -23,7 +23,8 @@ final class MixerFixture: Sendable {
 
     init(
         configuration: MixerConfiguration = MixerConfiguration(), welcome: RoomConfiguration.Welcome = .nobody,
-        adjust: (inout TransportConfiguration) -> Void = { _ in }
+        adjust: (inout TransportConfiguration) -> Void = { _ in },
+        inRoom: (inout RoomConfiguration) -> Void = { _ in }
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         self.group = group
@@ -40,7 +41,9 @@ final class MixerFixture: Sendable {
         mixer = await MixerHandle.start(transport: transport, configuration: configuration, logger: logger) {
             log.append($0)
         }
-        await mixer.open(RoomTerms(RoomConfiguration(address: room, title: "The lobby", welcome: welcome)))
+        var rules = RoomConfiguration(address: room, title: "The lobby", welcome: welcome)
+        inRoom(&rules)
+        await mixer.open(RoomTerms(rules))
     }
 
     func end() async throws {

@@ -12,10 +12,11 @@ package struct MixerConfiguration: Sendable {
     /// has its part.
     package var reassemblyBudget = 256 * 1024 * 1024
 
-    /// Octets that may wait for one participant; never less than `maximumMessageSize`.
+    /// Octets that may wait for one participant; never less than `maximumMessageSize`. Over 80 % of them it is congested
+    /// (`RoomConfiguration.congestion`).
     package var memberQueueBytes = 16 * 1024 * 1024
 
-    /// How long a participant may be over `memberQueueBytes`, or hold a sender up, before it is removed.
+    /// How long a participant may hold senders up: then nobody waits for it any more.
     package var slowMemberWait: TimeAmount = .seconds(5)
 
     /// How long nothing may move on a participant's connection before it counts as standing still, and nobody waits

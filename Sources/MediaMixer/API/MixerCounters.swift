@@ -5,6 +5,10 @@ package struct MixerCounters: Sendable, Equatable {
     package var messagesAccepted: UInt64 = 0
     package var messagesRefused: UInt64 = 0
     package var messagesDropped: UInt64 = 0
+    /// Copies that a congested participant was not sent.
+    package var messagesLeftOut: UInt64 = 0
+    /// How often a participant became congested (RFC 7701 section 6.4).
+    package var membersCongested: UInt64 = 0
     package var deliveries: UInt64 = 0
     package var deliveryFailures: UInt64 = 0
     package var slowMembersRemoved: UInt64 = 0

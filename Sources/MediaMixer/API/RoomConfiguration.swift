@@ -112,11 +112,11 @@ package struct RoomConfiguration: Sendable, Equatable, Codable {
         case all
     }
 
-    /// What is done with a participant that takes less than is said (RFC 7701 section 6.4).
+    /// What is done with a participant that takes less than is said (RFC 7701 section 6.4). It is told in any case.
     package enum Congestion: Sendable, Equatable, Codable {
         /// It gets no regular messages until it has caught up.
         case drop
-        /// The same, and it is disconnected when it has not caught up after so many seconds.
+        /// It is disconnected when it has not caught up after so many seconds, so that it misses nothing in between.
         case disconnect(afterSeconds: Int)
     }
 

@@ -12,13 +12,13 @@ final class Room {
     let mixer: Mixer
     let address: RoomAddress
     var terms: RoomTerms {
-        didSet { for member in members { member.rights = rights(of: member.request) } }
+        didSet { termsChanged(from: oldValue) }
     }
     private(set) var members: [Member] = []
     var state = RoomState()
-    /// Senders nobody reads from until slow receivers have caught up.
     /// How many members hold senders up.
     private var slowMembers = 0
+    /// Senders nobody reads from until slow receivers have caught up.
     private var pausedSenders: [(member: Member, since: NIODeadline)] = []
 
     init(mixer: Mixer, terms: RoomTerms) {
@@ -31,6 +31,13 @@ final class Room {
     func rights(of request: JoinRequest) -> MemberRights { MemberRights(request, in: terms) }
 
     var rules: JoinRules { JoinRules(terms.configuration, limits: mixer.configuration) }
+
+    private func termsChanged(from old: RoomTerms) {
+        for member in members {
+            member.rights = rights(of: member.request)
+            member.noteTerms()
+        }
+    }
 
     /// - Parameter replaced: whose place it takes, with the nickname (RFC 3891).
     func add(_ member: Member, replacing replaced: MemberID? = nil) {
@@ -67,27 +74,42 @@ final class Room {
             }
             mixer.counters.deliveries &+= UInt64(members.count &- 1)
         case .participant(let uri):
-            let named = state.members(named: uri, except: sender.id)
-            guard !named.isEmpty else {
-                return state.contains(uri) ? .ok : .notFound
-            }
-            let receivers = named.compactMap { mixer.member($0) }.filter(\.media.supportsPrivateMessages)
-            guard !receivers.isEmpty else { return .privateMessagesUnsupported }
-            for member in receivers { member.deliver(fanout, now: now) }
-            mixer.counters.deliveries &+= UInt64(receivers.count)
+            let status = deliver(fanout, privatelyTo: uri, from: sender)
+            if status != .ok { return status }
         }
         if slowMembers > 0 { pause(sender, now: now) }
         return .ok
     }
 
-    /// Says something as the room, to one member.
-    func say(_ line: SystemLine, to member: Member) {
-        member.deliver(Fanout(line.envelope(in: terms, dateTime: mixer.dateTime()), mixer: mixer), now: mixer.now)
+    /// To every device of the receiver that takes private messages (RFC 7701 section 6.2).
+    private func deliver(_ fanout: Fanout, privatelyTo uri: String, from sender: Member) -> Status {
+        let named = state.members(named: uri, except: sender.id)
+        guard !named.isEmpty else { return state.contains(uri) ? .ok : .notFound }
+        let able = named.compactMap { mixer.member($0) }.filter(\.takesPrivateMessages)
+        guard !able.isEmpty else { return .privateMessagesUnsupported }
+        let now = mixer.now
+        var receivers = able
+        if !fanout.envelope.isEphemeral {
+            receivers = able.filter { !$0.isCongested(now: now) }
+            // Says "stop sending this message" and nothing else: 408 would cost the sender its session, 403 the right
+            // to try again (RFC 4975 section 10).
+            guard !receivers.isEmpty else { return .stopSending }
+        }
+        for member in receivers { member.deliver(fanout, now: now) }
+        mixer.counters.deliveries &+= UInt64(receivers.count)
+        return .ok
     }
+
+    func fanout(_ line: SystemLine) -> Fanout {
+        Fanout(line.envelope(in: terms, dateTime: mixer.dateTime()), mixer: mixer)
+    }
+
+    /// Says something as the room, to one member.
+    func say(_ line: SystemLine, to member: Member) { member.deliver(fanout(line), now: mixer.now) }
 
     /// Says something as the room, to all members for whom it is meant.
     func say(_ line: SystemLine, where isMeant: (Member) -> Bool = { _ in true }) {
-        let fanout = Fanout(line.envelope(in: terms, dateTime: mixer.dateTime()), mixer: mixer)
+        let fanout = fanout(line)
         let now = mixer.now
         for member in members where isMeant(member) { member.deliver(fanout, now: now) }
     }
@@ -115,11 +137,11 @@ final class Room {
         for (member, _) in paused { member.connection?.resumeReading(by: member) }
     }
 
-    /// A sender waits no longer than `slowMemberWait`; the receivers it waited for are given up.
+    /// A sender waits no longer than `slowMemberWait` for the receivers it waits for.
     func ticked(at now: NIODeadline) {
         guard let first = pausedSenders.first else { return }
         if now - first.since >= mixer.configuration.slowMemberWait {
-            for member in members where member.isSlow { member.giveUpSlow() }
+            for member in members where member.isSlow { member.stopHoldingUp(now: now) }
         }
         resumeSendersIfPossible()
     }

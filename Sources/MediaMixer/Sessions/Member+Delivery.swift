@@ -8,7 +8,7 @@ extension Member {
 
     func noteTerms() {
         let takesCPIM =
-            phase == .active && media.direction.peerReceives && media.format == .cpim
+            phase == .active && !leavesOut && media.direction.peerReceives && media.format == .cpim
             && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
         takesEverything = takesCPIM && accepted.isEverything
         takesEveryText = takesCPIM && accepted.isEveryText
@@ -29,19 +29,30 @@ extension Member {
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
         guard phase == .active, let connection else {
-            keep(message)
+            if !message.envelope.isEphemeral { keep(message) }
             return
         }
         guard let form = media.format == .cpim ? message.cpim : message.text else { return }
-        let size = form.size
-        if let maximum = media.maximumSize, size > maximum { return }
-        if connection.isCongested || chunkedBytes > 0 {
-            watch()
-            observe(adding: size, now: now)
-            guard connection.isOpen else { return }
+        if let maximum = media.maximumSize, form.size > maximum { return }
+        if connection.isCongested || chunkedBytes > 0 || slow.isCongested {
+            guard admits(message.envelope, size: form.size, now: now) else { return }
         }
+        send(form, on: connection, now: now)
+    }
+
+    /// Says something as the room, whatever waits already; it may not be much.
+    func sendNow(_ line: SystemLine) {
+        guard phase == .active, let connection, connection.isOpen, media.direction.peerReceives,
+            accepted.accepts("text/plain")
+        else { return }
+        let message = room.fanout(line)
+        guard let form = media.format == .cpim ? message.cpim : message.text else { return }
+        send(form, on: connection, now: mixer.now)
+    }
+
+    private func send(_ form: Fanout.Shared, on connection: Connection, now: NIODeadline) {
         if form.goesInChunks {
-            deliverInChunks(form, size: size, connection: connection, now: now)
+            deliverInChunks(form, size: form.size, connection: connection, now: now)
         } else if session.registerShared(id: form.id, now: now) {
             connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.tail)
         } else {

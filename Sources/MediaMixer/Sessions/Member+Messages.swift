@@ -4,6 +4,9 @@ import NIOCore
 
 /// What a participant says to the room.
 extension Member {
+    /// Its a=chatroom says that it can tell them from regular ones (RFC 7701 section 8); without CPIM nobody can.
+    var takesPrivateMessages: Bool { media.supportsPrivateMessages && media.format == .cpim }
+
     func take(_ message: Message, _ pending: EndpointSession.PendingResponse, from connection: Connection) {
         let verdict = chat.judge(
             body: message.body, contentType: message.contentType, dateTime: mixer.dateTime())

@@ -41,6 +41,8 @@ final class Member {
     var chunkedBytes = 0
     var slow = SlowReceiver()
     var isSlow = false
+    /// Messages it was not told while it was congested, since it was told how many.
+    var leftOut = 0
     var isWatched = false
     var graceDeadline: NIODeadline?
     var lastRemote: IPAddress?
@@ -149,12 +151,12 @@ final class Member {
         phase = .gone
         waiting = []
         waitingBytes = 0
-        setSlow(false)
     }
 
     func detach(_ mode: ClosingMode) {
         releaseSession()
         forgetHeld()
+        forgetCongestion()
         guard let connection else { return }
         self.connection = nil
         connection.leave(self, closing: mode)
@@ -228,6 +230,7 @@ final class Member {
         }
         let now = mixer.now
         for message in messages { deliver(message, now: now) }
+        sayLeftOut()
     }
 
     func lost() {
@@ -235,7 +238,7 @@ final class Member {
         guard phase != .gone else { return }
         phase = .lost
         graceDeadline = mixer.now + mixer.configuration.gracePeriod
-        setSlow(false)
+        forgetCongestion()
         chunkedBytes = 0
         if !mixer.configuration.reconnectsSameSession { releaseSession() }
         if wasActive, isJoined { mixer.emit(.mediaLost(snapshot)) }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Watches one participant's queue: whether it holds senders up, and when it is given up (design: a sender is slowed
-/// only by receivers that still make progress; nobody waits for one that stands still).
+/// Watches one participant's queue: whether senders wait for it (a sender is slowed only by receivers that still make
+/// progress; nobody waits for one that stands still), and whether it is congested (RFC 7701 section 6.4).
 struct SlowReceiver: Sendable {
     enum Verdict: Equatable {
         case keepsUp
@@ -9,37 +9,34 @@ struct SlowReceiver: Sendable {
         case slow
         /// Much is queued and nothing moves: nobody waits.
         case stalled
-        case giveUp
     }
 
-    private var overSince: NIODeadline?
+    /// When its queue came over 80 % of its bound, if it has not been down to half of it since.
+    private(set) var congestedSince: NIODeadline?
     private var lastWritten: UInt64 = 0
     private var lastProgress: NIODeadline?
+
+    var isCongested: Bool { congestedSince != nil }
+
+    /// It has held others up for long enough, however much is queued.
+    mutating func becomeCongested(now: NIODeadline) { congestedSince = congestedSince ?? now }
 
     /// - Parameters:
     ///   - queued: octets waiting.
     ///   - enqueued: octets ever enqueued.
     ///   - bound: octets that may wait.
-    ///   - wait: how long they may be more.
     ///   - patience: how long nothing may move before the receiver counts as standing still.
     mutating func observe(
-        queued: Int, enqueued: UInt64, bound: Int, wait: TimeAmount, patience: TimeAmount = .seconds(1),
-        now: NIODeadline
+        queued: Int, enqueued: UInt64, bound: Int, patience: TimeAmount = .seconds(1), now: NIODeadline
     ) -> Verdict {
         let written = enqueued &- UInt64(clamping: queued)
         if queued == 0 || lastProgress == nil || written > lastWritten { lastProgress = now }
         lastWritten = written
         guard queued > bound / 2 else {
-            overSince = nil
+            congestedSince = nil
             return .keepsUp
         }
-        if queued > bound {
-            let since = overSince ?? now
-            overSince = since
-            if now - since >= wait { return .giveUp }
-        } else {
-            overSince = nil
-        }
+        if queued > bound - bound / 5 { becomeCongested(now: now) }
         guard let lastProgress, now - lastProgress < patience else { return .stalled }
         return .slow
     }
