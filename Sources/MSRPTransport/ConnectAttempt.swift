@@ -51,11 +51,26 @@ final class ConnectAttempt {
     func start() {
         hasBegun = true
         if timeout == nil { startTimer() }
-        if let key = destination.sessionKey, transport.sessions.owner(of: SessionID(text: key)) != nil {
-            isToOurselves = true
-            resolved(transport.ownAddress.map { [$0] } ?? [])
-            return
+        guard let session = destination.sessionKey.map({ SessionID(text: $0) }) else { return findAddresses() }
+        let reachesOwn = destination.reachesOwn
+        guard let loop = transport.otherLoop(of: session), let other = transport.share.loop(loop) else {
+            return learned(isOwn: transport.sessions.owner(of: session).map(reachesOwn) ?? false)
         }
+        let bound = NIOLoopBound(self, eventLoop: transport.eventLoop)
+        other.eventLoop.execute {
+            let isOwn = other.value.sessions.owner(of: session).map(reachesOwn) ?? false
+            bound.eventLoop.execute { bound.value.learned(isOwn: isOwn) }
+        }
+    }
+
+    private func learned(isOwn: Bool) {
+        guard completion != nil else { return }
+        guard isOwn else { return findAddresses() }
+        isToOurselves = true
+        resolved(transport.ownAddress.map { [$0] } ?? [])
+    }
+
+    private func findAddresses() {
         if let address = try? SocketAddress(ipAddress: destination.host, port: destination.port) {
             resolved([address])
             return

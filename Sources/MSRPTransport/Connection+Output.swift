@@ -89,7 +89,7 @@ extension Connection {
     /// The channel takes no more for now: what is enqueued waits here.
     package var isCongested: Bool { !obstacles.isDisjoint(with: .congestion) }
 
-    private var pendingOutput: Int { output.readableBytes &+ piecesBytes }
+    var pendingOutput: Int { output.readableBytes &+ piecesBytes }
 
     /// Octets enqueued since the connection was made.
     package var enqueuedBytes: UInt64 { passedBytes &+ UInt64(truncatingIfNeeded: pendingOutput) }

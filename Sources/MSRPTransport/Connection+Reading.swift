@@ -150,6 +150,14 @@ extension Connection {
         }
     }
 
+    /// What follows the head with which the connection came from another loop; and that head first.
+    func begin(with head: Head) {
+        isSplitting = true
+        take(.head(head))
+        isSplitting = false
+        readingResumed()
+    }
+
     private func take(_ part: Part) {
         switch part {
         case .head(let head):
@@ -193,11 +201,29 @@ extension Connection {
         }
         let session = SessionID(text: key)
         guard let newcomer = transport.sessions.owner(of: session) else {
+            if let loop = transport.otherLoop(of: session) { return recipient(of: head, on: loop) }
             if let fallback { return fallback }
             transport.counters.unknownSessions &+= 1
             return .skipped(Skipped(head: head, status: .noSuchSession))
         }
         return introduce(newcomer, session, head)
+    }
+
+    /// The message names a session of another loop; whether that one has it is not known here.
+    ///
+    /// A connection that has no session yet goes there. One that has can't be in two places, so the session can't be on it:
+    /// 506 tells the sender to cease "for that session on this connection" (RFC 4975 section 10.10), where 481 would have it
+    /// give the session up; on a connection of its own the session is served.
+    private func recipient(of head: Head, on loop: Int) -> Recipient {
+        if owner == nil, !hasAuthOwner, companion == nil {
+            depart(to: loop, with: head)
+            return .nobody
+        }
+        if let owner, owner.sharing(on: self) != .members {
+            return fallback ?? .skipped(Skipped(head: head, status: .noSuchSession))
+        }
+        transport.counters.sessionsInUse &+= 1
+        return .skipped(Skipped(head: head, status: .sessionInUse))
     }
 
     /// A connection of one owner leaves it to the owner what to say about a message that names no session of it.
@@ -232,6 +258,10 @@ extension Connection {
             return fallback ?? .skipped(Skipped(head: head, status: .noSuchSession))
         }
         guard let authOwner = transport.authOwner else {
+            if owner == nil, transport.place.index > 0 {
+                depart(to: 0, with: head)
+                return .nobody
+            }
             return .skipped(Skipped(head: head, status: .unknownMethod))
         }
         if !hasAuthOwner {
@@ -252,7 +282,8 @@ extension Connection {
         dropOutput()
         // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It is
         // bounded by what the operating system keeps for a socket.
-        isDraining = held != nil && !pausers.isEmpty && closing == nil && closeReason == nil
+        let isWaiting = held != nil || departure != nil
+        isDraining = isWaiting && !pausers.isEmpty && closing == nil && closeReason == nil
         guard isDraining else { return finishClosing() }
         limitDraining()
         // Nothing waits to be written here any more: who paused until it was written goes on.

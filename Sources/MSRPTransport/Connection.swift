@@ -5,7 +5,8 @@ import NIOGnuTLS
 /// One transport connection to a peer, confined to its event loop.
 ///
 /// Its bytes are split into parts for the owners of the sessions that its requests name: see Connection+Reading.swift
-/// and Connection+Owners.swift. What is enqueued is written by the `OutboundScheduler` at the end of the turn: see
+/// and Connection+Owners.swift. With several loops it moves to the one of the session that it names first: see
+/// Connection+Moving.swift. What is enqueued is written by the `OutboundScheduler` at the end of the turn: see
 /// Connection+Output.swift.
 package final class Connection {
     package let transport: TransportLoop
@@ -57,6 +58,8 @@ package final class Connection {
     var recipient = Recipient.nobody
     /// Who wants reading to be paused.
     var pausers: [ObjectIdentifier] = []
+    /// The connection is about to move to another loop, or has just come from one; see Connection+Moving.swift.
+    var departure: Departure?
     /// Octets read since the connection was made, TLS taken off.
     package internal(set) var bytesReceived: UInt64 = 0
 
@@ -169,7 +172,7 @@ extension Connection {
 }
 
 /// What a TLS handshake told about the peer.
-final class TLSPeer {
+final class TLSPeer: Sendable {
     let certificate: [UInt8]?
     let serverName: String?
     /// The chain leads to a trust anchor.
@@ -183,9 +186,6 @@ final class TLSPeer {
         isTrusted = completed.peerIsTrusted
     }
 }
-
-@available(*, unavailable)
-extension TLSPeer: Sendable {}
 
 @available(*, unavailable)
 extension Connection: Sendable {}

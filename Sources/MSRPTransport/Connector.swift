@@ -18,6 +18,8 @@ package struct Destination: Sendable {
     /// The last path part of the URI. When it is a session of ours, the way leads to our own listener, whatever the host
     /// and the policy say: two clients of one relay, or a relay's client in a room.
     package var sessionKey: String?
+    /// Whether that holds for a session with this owner; asked on the loop of the session.
+    package var reachesOwn: @Sendable (any SessionOwner) -> Bool
     /// What the connection is made with; nil: `TransportLoop.clientTLS`.
     package var tlsContext: TLSContext?
     /// Whether the peer's certificate must lead to a trust anchor of the context and be for its name; nil: as
@@ -26,8 +28,11 @@ package struct Destination: Sendable {
 
     package init(
         host: String, port: Int, isTLS: Bool, serverName: String? = nil, signallingSource: IPAddress? = nil,
-        isAtPeersWord: Bool = true, sessionKey: String? = nil, tlsContext: TLSContext? = nil, verifiesName: Bool? = nil
+        isAtPeersWord: Bool = true, sessionKey: String? = nil,
+        reachesOwn: @escaping @Sendable (any SessionOwner) -> Bool = { _ in true }, tlsContext: TLSContext? = nil,
+        verifiesName: Bool? = nil
     ) {
+        self.reachesOwn = reachesOwn
         self.host = host
         self.port = port
         self.isTLS = isTLS

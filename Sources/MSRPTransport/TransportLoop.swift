@@ -1,6 +1,11 @@
 package import Logging
 package import NIOCore
 package import NIOGnuTLS
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// All that MSRP transport holds on one event loop: connections, sessions, output, one coarse timer.
 ///
@@ -50,6 +55,8 @@ package final class TransportLoop {
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Those with a deadline: nobody owns them, or they linger.
     private var timedConnections: [ObjectIdentifier: Connection] = [:]
+    /// Those that are to go to another loop.
+    private var departing: [Connection] = []
     private var tickers: [(NIODeadline) -> Void] = []
     private var timer: RepeatedTask?
     /// See `TransportLimits.drainedBytes`.
@@ -122,6 +129,7 @@ package final class TransportLoop {
             connection.close(.now, reason: .unboundTimeout)
         }
         for (session, owner) in sessions.expire(now: now) { owner.reservationExpired(session) }
+        if !departing.isEmpty { seeOff() }
         for ticker in tickers { ticker(now) }
         scheduler.flush()
         scheduler.collectBuffers()
@@ -169,6 +177,86 @@ package final class TransportLoop {
         timedConnections[ObjectIdentifier(connection)] = nil
         counters.connections = connections.count
         return true
+    }
+
+    // MARK: Between loops
+
+    /// The loop that has this session, if it is another one.
+    func otherLoop(of session: SessionID) -> Int? {
+        guard place.count > 1, let loop = place.owner(of: session), loop != place.index else { return nil }
+        return loop
+    }
+
+    /// In a turn of its own: within this one the connection's channel is still at work.
+    func seeOffSoon(_ connection: Connection) {
+        departing.append(connection)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.seeOff() }
+    }
+
+    /// Those that can't go yet are tried again at the next tick; who never can is closed as any connection that names no
+    /// session.
+    private func seeOff() {
+        let all = departing
+        departing = []
+        for connection in all {
+            guard connection.isReadable, let departure = connection.departure else { continue }
+            guard let arrival = connection.takeAway() else {
+                departing.append(connection)
+                continue
+            }
+            if let loop = share.loop(departure.loop) {
+                loop.eventLoop.execute { loop.value.welcome(arrival) }
+            } else {
+                abandon(arrival)
+            }
+        }
+        scheduler.flush()
+    }
+
+    /// A connection that comes from another loop.
+    private func welcome(_ arrival: Connection.Arrival) {
+        guard !isClosing else { return abandon(arrival) }
+        let connection = Connection(transport: self, arrival)
+        remember(connection)
+        counters.connectionsMoved &+= 1
+        guard let socket = arrival.socket else {
+            connection.arrived()
+            connection.channelClosed()
+            return scheduler.flush()
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let arriving = NIOLoopBound(connection, eventLoop: eventLoop)
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: receiveAllocator)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    let transport = bound.value
+                    if let tls = arrival.tls {
+                        try pipeline.addHandler(
+                            GnuTLSHandler(moving: tls, limits: transport.tlsLimits, scratch: transport.tlsScratch))
+                    }
+                    try pipeline.addHandler(ConnectionHandler(connection: arriving.value))
+                }
+            }
+            .withConnectedSocket(socket)
+            .whenComplete { result in
+                let connection = arriving.value
+                connection.arrived()
+                switch result {
+                case .success(let channel): if connection.closing != nil { channel.close(promise: nil) }
+                case .failure: connection.channelClosed()
+                }
+                bound.value.scheduler.flush()
+            }
+    }
+
+    private func abandon(_ arrival: Connection.Arrival) {
+        if let socket = arrival.socket { close(socket) }
+        share.forget(arrival.remoteAddress.flatMap { IPAddress($0) })
     }
 
     func time(_ connection: Connection) { timedConnections[ObjectIdentifier(connection)] = connection }

@@ -62,6 +62,25 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         setup = Setup(serverName: serverName, verification: verification)
     }
 
+    /// For a channel that goes on with the socket of another one.
+    package init(moving: MovingTLS, limits: TLSLimits = TLSLimits(), scratch: TLSScratch? = nil) {
+        tls = moving.session.context
+        self.limits = limits
+        self.scratch = scratch
+        session = moving.session
+        state = .open
+    }
+
+    /// Gives the TLS connection away, so that another channel can go on with it where this one stops: what was read has been
+    /// decrypted and handed on, but for the beginning of a record, which goes along. This channel closes without a word.
+    /// - Returns: nil, and nothing is changed, unless the handshake is complete and all that was written has been encrypted.
+    package func takeAway() -> MovingTLS? {
+        guard state == .open, pending.octets == 0, let session, !session.hasOutput else { return nil }
+        self.session = nil
+        end()
+        return MovingTLS(session)
+    }
+
     // MARK: Life of the channel
 
     package func handlerAdded(context: ChannelHandlerContext) {

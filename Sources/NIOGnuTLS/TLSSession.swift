@@ -32,7 +32,7 @@ final class TLSSession {
     private let transport: UnsafeMutablePointer<MemoryTransport>
     private var check: UnsafeMutablePointer<PeerCheck>?
     /// Owns what the handle points to.
-    private let context: TLSContext
+    let context: TLSContext
     private var warnings: UInt8 = 0
 
     init(context: TLSContext, serverName: String?, verification: PeerVerification) throws(TLSError) {
@@ -88,6 +88,8 @@ final class TLSSession {
     func lendOutput(_ buffer: ByteBuffer) {
         if transport.pointee.output.readableBytes == 0 { transport.pointee.output = buffer }
     }
+
+    var hasOutput: Bool { transport.pointee.output.readableBytes > 0 }
 
     /// What is to be sent; the session keeps nothing of it.
     func takeOutput() -> ByteBuffer {

@@ -12,14 +12,17 @@ struct TransportFixture {
     let transport: TransportHandle
     let address: Support.SocketAddress
 
-    init(configuration: TransportConfiguration = TransportConfiguration(), host: String = "127.0.0.1") async throws {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    init(
+        configuration: TransportConfiguration = TransportConfiguration(), host: String = "127.0.0.1", loops: Int = 1
+    ) async throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         var configuration = configuration
         // Test clients don't close first.
         configuration.limits.lingerTimeout = .milliseconds(20)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        transport = await TransportHandle.start(on: group.next(), configuration: configuration, logger: logger)
+        transport = await TransportHandle.start(
+            on: Array(group.makeIterator()), configuration: configuration, logger: logger)
         let addresses = try await transport.listen(on: [ListenAddress(host: host, port: 0)])
         address = Support.SocketAddress(host: host, port: UInt16(addresses.first?.port ?? 0))
     }
@@ -27,10 +30,10 @@ struct TransportFixture {
     func connect() throws -> ByteStream { try ByteStream(to: address) }
 
     /// Connects out for an owner of its own.
-    func open(_ destination: Destination) async -> Result<OwnerLog, ConnectError> {
+    func open(_ destination: Destination, on loop: Int = 0) async -> Result<OwnerLog, ConnectError> {
         let log = OwnerLog()
         let outcome = transport.eventLoop.makePromise(of: Result<OwnerLog, ConnectError>.self)
-        await transport.perform { transport in
+        await transport.perform(on: loop) { transport in
             let owner = RecordingOwner(log: log)
             log.keep(NIOLoopBound(owner, eventLoop: transport.eventLoop))
             transport.connector.connect(to: destination, owner: owner, session: nil) { result in
@@ -41,9 +44,11 @@ struct TransportFixture {
     }
 
     /// Lets the loop come round until the condition holds; its limit only ends a test that fails.
-    func until(within seconds: Double = 10, _ condition: @escaping @Sendable (TransportLoop) -> Bool) async throws {
+    func until(
+        within seconds: Double = 10, on loop: Int = 0, _ condition: @escaping @Sendable (TransportLoop) -> Bool
+    ) async throws {
         let deadline = Deadline.after(seconds: seconds)
-        while await !transport.perform(condition) {
+        while await !transport.perform(on: loop, condition) {
             if deadline.passed { throw SupportError("it did not happen") }
         }
     }
@@ -55,11 +60,12 @@ struct TransportFixture {
 
     /// Reserves a session for an owner that answers every SEND with 200 and notes what happens.
     func reserve(
-        deadline: NIODeadline? = nil, sharing: ConnectionSharing = .alone, admission: Admission? = nil,
+        on loop: Int = 0, deadline: NIODeadline? = nil, sharing: ConnectionSharing = .alone,
+        admission: Admission? = nil,
         react: @escaping @Sendable (RecordingOwner, Part, Connection) -> Void = { _, _, _ in }
     ) async -> (session: String, log: OwnerLog) {
         let log = OwnerLog()
-        let session = await transport.perform { transport in
+        let session = await transport.perform(on: loop) { transport in
             let owner = RecordingOwner(log: log)
             owner.sharing = sharing
             owner.admission = admission

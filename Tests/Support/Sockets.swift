@@ -191,6 +191,9 @@ package class ByteStream: @unchecked Sendable {
         }
     }
 
+    /// Ends our half; what the other side still sends can be read.
+    package func shutdownWriting() { _ = Foundation.shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// Whether the other side closes before the deadline; what it still sends is dropped.
     package func closes(within seconds: Double) throws -> Bool {
         let deadline = Deadline.after(seconds: seconds)

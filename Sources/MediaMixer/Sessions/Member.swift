@@ -191,7 +191,8 @@ final class Member {
         isConnecting = true
         let destination = Destination(
             host: host, port: port, isTLS: media.isTLS,
-            signallingSource: request.signallingSource.flatMap { IPAddress($0) }, sessionKey: relaySessionKey)
+            signallingSource: request.signallingSource.flatMap { IPAddress($0) },
+            sessionKey: Path(media.path)?.first.sessionKey.map(String.init), reachesOwn: Self.isThroughRelay)
         let expected = sessionID
         mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
             // Unless another session has taken its place, and connects for itself.
@@ -205,14 +206,9 @@ final class Member {
         }
     }
 
-    /// The participant's way leads through a relay of this process. Sessions of rooms don't count: a participant that
+    /// The participant's way may lead through a relay of this process. Sessions of rooms don't count: a participant that
     /// names one of those as its own would have rooms talk to each other.
-    var relaySessionKey: String? {
-        guard let key = Path(media.path)?.first.sessionKey.map(String.init),
-            let owner = mixer.transport.sessions.owner(of: SessionID(text: key)), !(owner is Member)
-        else { return nil }
-        return key
-    }
+    static func isThroughRelay(_ owner: any SessionOwner) -> Bool { !(owner is Member) }
 
     // MARK: Media comes and goes
 
