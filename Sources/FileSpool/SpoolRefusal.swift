@@ -12,6 +12,8 @@ package enum SpoolRefusal: Error, Sendable, Equatable {
     case tooManyIncoming
     /// The file isn't there any more, or never was.
     case noSuchFile
+    /// The content is not what was announced.
+    case hashMismatch
     case shuttingDown
     /// What the operating system, or the index, said.
     case disk(String)
