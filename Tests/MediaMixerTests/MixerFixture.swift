@@ -23,17 +23,18 @@ final class MixerFixture: Sendable {
 
     init(
         configuration: MixerConfiguration = MixerConfiguration(), welcome: RoomConfiguration.Welcome = .nobody,
-        adjust: (inout TransportConfiguration) -> Void = { _ in },
+        loops: Int = 1, adjust: (inout TransportConfiguration) -> Void = { _ in },
         inRoom: (inout RoomConfiguration) -> Void = { _ in }
     ) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         self.group = group
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var settings = TransportConfiguration()
         settings.limits.lingerTimeout = .milliseconds(20)
         adjust(&settings)
-        transport = await TransportHandle.start(on: group.next(), configuration: settings, logger: logger)
+        transport = await TransportHandle.start(
+            on: Array(group.makeIterator()), configuration: settings, logger: logger)
         let addresses = try await transport.listen(on: [ListenAddress(host: "127.0.0.1", port: 0)])
         address = Support.SocketAddress(host: "127.0.0.1", port: UInt16(addresses.first?.port ?? 0))
         let log = EventLog()
@@ -72,13 +73,13 @@ final class MixerFixture: Sendable {
         let deadline = Deadline.after(seconds: 10)
         while try await !condition() {
             if deadline.passed { throw SupportError("it did not happen; events: \(events)") }
-            await transport.perform { _ in }
+            await transport.performOnAll { _ in }
         }
     }
 
     func tick(after time: TimeAmount) async {
         let at = NIODeadline.now() + time
-        await transport.perform { $0.ticked(at: at) }
+        await transport.performOnAll { $0.ticked(at: at) }
     }
 
     func media(_ user: String, adjust: (inout PeerMedia) -> Void = { _ in }) -> PeerMedia {

@@ -49,7 +49,7 @@ actor Server {
         let accounts = try await Accounts.open(settings, stateDirectory: stateDirectory)
         let database = settings.runsSIP ? try await openDatabase(stateDirectory) : nil
         let transport = await TransportHandle.start(
-            on: MultiThreadedEventLoopGroup.singleton.next(),
+            on: eventLoops(settings.msrp.threads),
             configuration: try settings.transport(certificates), logger: Logger(label: "msrp"))
         do throws(StartError) {
             let listeners = try await OpenListeners.open(plan, on: transport)
@@ -124,6 +124,12 @@ actor Server {
         {
             logger.warning("nobody can call: there are no accounts; 'confd account add user@domain' makes one")
         }
+    }
+
+    /// Several have threads of their own, for as long as the process lives.
+    private static func eventLoops(_ count: Int) -> [any EventLoop] {
+        guard count > 1 else { return [MultiThreadedEventLoopGroup.singleton.next()] }
+        return Array(MultiThreadedEventLoopGroup(numberOfThreads: count).makeIterator())
     }
 
     private static func openDatabase(_ stateDirectory: String) async throws(StartError) -> EmbeddedDatabase {

@@ -248,8 +248,9 @@ enum Options {
             "Clients, by the beginning of their User-Agent, that get messages larger than max_unchunked in one piece too,",
             "because they fail on a second chunk.")
         static let threads = Option<Int>(
-            "MSRP", "threads", default: 1, "1", read: Values.count(1...1),
-            "Threads that carry messages. One is all that this release supports.")
+            "MSRP", "threads", default: 1, "1", read: Values.count(1...64),
+            "Threads that carry messages: rooms are spread over them, each with all its people on one. The relay and every",
+            "connection's beginning are on the first.")
         static let maxConnections = Option<Int>(
             "MSRP", "max_connections", default: 20_000, "20000", read: Values.count(1...1_000_000),
             "Most connections at a time.")
