@@ -44,6 +44,23 @@ struct OutstandingRequests: Sendable {
         count &+= 1
     }
 
+    /// The same for many SENDs that the owner wrote itself.
+    mutating func appendShared(_ ids: [UInt64], deadline: NIODeadline) {
+        guard let first = ids.first else { return }
+        while entries.count - count < ids.count {
+            grow(filling: Entry(id: first, deadline: deadline, subject: .shared))
+        }
+        let mask = entries.count &- 1
+        var index = head &+ count
+        entries.withUnsafeMutableBufferPointer { entries in
+            for id in ids {
+                entries[index & mask] = Entry(id: id, deadline: deadline, subject: .shared)
+                index &+= 1
+            }
+        }
+        count &+= ids.count
+    }
+
     /// Takes the oldest entry, which is unanswered.
     @discardableResult
     mutating func popFirst() -> Entry? {

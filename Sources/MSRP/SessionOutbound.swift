@@ -103,6 +103,13 @@ extension EndpointSession {
         return true
     }
 
+    /// The same for all of a batch or none of it.
+    package mutating func registerShared(_ batch: SharedBatch, now: NIODeadline) -> Bool {
+        guard outstandingRequests.count + batch.count <= configuration.maxOutstanding else { return false }
+        outstandingRequests.appendShared(batch.ids, deadline: now + configuration.responseTimeout)
+        return true
+    }
+
     private mutating func expectAnswer(
         _ id: UInt64, _ subject: OutstandingRequests.Subject, quiet: Bool = false, now: NIODeadline
     ) {

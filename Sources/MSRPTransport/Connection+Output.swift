@@ -1,4 +1,4 @@
-import MSRP
+package import MSRP
 package import NIOCore
 import NIOGnuTLS
 
@@ -34,6 +34,33 @@ extension Connection {
             Frame.writeSharedHead(id: id, sendLines: sendLines, into: &output)
             append(tail)
         }
+    }
+
+    /// Many messages for many receivers.
+    ///
+    /// Usually nothing waits to be written before them and nothing stands between them and the socket. Then they are
+    /// written at once, from a buffer that all connections of the loop use in turn.
+    /// - Parameter sendLines: `EndpointSession.sendLines` of this receiver.
+    package func enqueueShared(_ batch: SharedBatch, sendLines: ByteBuffer) {
+        guard obstacles.isEmpty, output.readableBytes == 0 else {
+            guard !obstacles.contains(.ending) else { return }
+            beginOutput()
+            batch.write(sendLines: sendLines, into: &output)
+            return
+        }
+        let scheduler = transport.scheduler
+        scheduler.scratch.clear()
+        batch.write(sendLines: sendLines, into: &scheduler.scratch)
+        let count = scheduler.scratch.readableBytes
+        let sent = scheduler.scratch.withUnsafeReadableBytes { bytes in
+            send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        passedBytes &+= UInt64(truncatingIfNeeded: max(0, sent))
+        guard sent < count else { return }
+        // The end of the turn tries again, and leaves what the socket doesn't take to the channel.
+        scheduler.scratch.moveReaderIndex(forwardBy: max(0, sent))
+        beginOutput()
+        output.writeImmutableBuffer(scheduler.scratch)
     }
 
     /// The same, with a serializer that appends to the buffer.

@@ -1,5 +1,11 @@
 import NIOCore
 
+/// Who holds output back until the end of the turn, to write it in one go.
+package protocol OutputSource: AnyObject {
+    /// Writes it; nothing calls back meanwhile.
+    func writeOutput()
+}
+
 /// The only place that writes, flushes and closes connections: once per connection and turn of the loop.
 ///
 /// - `enqueue` and `close` mark their connection; every entry point from outside (the end of a read, a control hop,
@@ -18,6 +24,9 @@ package final class OutboundScheduler {
     private var marked: [Connection] = []
     private var offered: [Connection] = []
     private var resumed: [Connection] = []
+    private var sources: [any OutputSource] = []
+    /// For output that is written to the socket as soon as it is made: small, and so always in the cache.
+    var scratch = ByteBuffer()
     private var pool: [ByteBuffer] = []
     private var pooledBytes = 0
     /// Connections that hold a buffer, or did lately.
@@ -55,25 +64,41 @@ package final class OutboundScheduler {
         resumed.append(connection)
     }
 
+    /// The source is asked once for its output: in the running flush, or in the next one.
+    package func expectOutput(from source: any OutputSource) {
+        sources.append(source)
+    }
+
     /// Writes what was enqueued since the last flush and closes what was to be closed; goes on with connections whose
     /// reading was resumed, and writes what came of that.
     package func flush() {
-        guard !isFlushing, !marked.isEmpty || !resumed.isEmpty else { return }
+        guard !isFlushing, !marked.isEmpty || !resumed.isEmpty || !sources.isEmpty else { return }
         isFlushing = true
         var next = 0
         while true {
+            takeFromSources()
             while next < marked.count {
                 let connection = marked[next]
                 next += 1
                 connection.performOutput()
             }
-            if resumed.isEmpty { break }
+            if resumed.isEmpty, sources.isEmpty { break }
             let turn = resumed
             resumed = []
             for connection in turn { connection.readingResumed() }
         }
         marked.removeAll(keepingCapacity: marked.count <= 4096)
         isFlushing = false
+    }
+
+    private func takeFromSources() {
+        guard !sources.isEmpty else { return }
+        var turn: [any OutputSource] = []
+        swap(&turn, &sources)
+        for source in turn { source.writeOutput() }
+        guard sources.isEmpty else { return }
+        turn.removeAll(keepingCapacity: turn.count <= 4096)
+        swap(&turn, &sources)
     }
 
     /// Takes the buffers of connections that have been quiet since the last call.
@@ -89,6 +114,7 @@ package final class OutboundScheduler {
         }
         if holders.isEmpty {
             holders = []
+            scratch = ByteBuffer()
             pool = []
             pooledBytes = 0
         }

@@ -20,6 +20,10 @@ final class Room {
     private var slowMembers = 0
     /// Senders nobody reads from until slow receivers have caught up.
     private var pausedSenders: [(member: Member, since: NIODeadline)] = []
+    /// Accepted and not passed on yet.
+    private var turn = Turn()
+    /// The order in which the last turn was passed on.
+    private var isBackward = false
 
     init(mixer: Mixer, terms: RoomTerms) {
         self.mixer = mixer
@@ -41,12 +45,14 @@ final class Room {
 
     /// - Parameter replaced: whose place it takes, with the nickname (RFC 3891).
     func add(_ member: Member, replacing replaced: MemberID? = nil) {
+        passOn()
         members.append(member)
         state.add(member.id, uri: member.uri, replacing: replaced)
         member.nickname = state.nickname(of: member.id)
     }
 
     func remove(_ member: Member) {
+        passOn()
         members.removeAll { $0 === member }
         state.remove(member.id)
         pausedSenders.removeAll { $0.member === member }
@@ -62,16 +68,7 @@ final class Room {
         let now = mixer.now
         switch audience {
         case .room:
-            // The array is not changed meanwhile: see above.
-            let shared = fanout.cpim
-            let id = shared.id
-            let tail = shared.tail
-            let isPlain = !shared.goesInChunks
-            let isText = envelope.contentType.hasPrefix("text/")
-            for member in members where member !== sender {
-                if isPlain, member.deliverAtOnce(id: id, tail: tail, isText: isText, now: now) { continue }
-                member.deliver(fanout, now: now)
-            }
+            distribute(fanout, from: sender, now: now)
             mixer.counters.deliveries &+= UInt64(members.count &- 1)
         case .participant(let uri):
             let status = deliver(fanout, privatelyTo: uri, from: sender)
@@ -98,6 +95,41 @@ final class Room {
         for member in receivers { member.deliver(fanout, now: now) }
         mixer.counters.deliveries &+= UInt64(receivers.count)
         return .ok
+    }
+
+    private func distribute(_ fanout: Fanout, from sender: Member, now: NIODeadline) {
+        if !turn.takes(fanout, from: sender) {
+            passOn()
+            guard turn.takes(fanout, from: sender) else {
+                // The array is not changed meanwhile: see above.
+                for member in members where member !== sender { member.deliver(fanout, now: now) }
+                return
+            }
+        }
+        if turn.count == 1 { mixer.transport.scheduler.expectOutput(from: self) }
+    }
+
+    /// Passes on what waits for the end of the turn. Comes before anything that changes who is in the room, or what
+    /// somebody is told besides.
+    func passOn() {
+        if turn.count > 0 { passOnTurn() }
+    }
+
+    private func passOnTurn() {
+        var turn = Turn()
+        swap(&turn, &self.turn)
+        let now = mixer.now
+        let members = members
+        // To and fro: those who were written to last are still in the processor's caches.
+        isBackward.toggle()
+        for index in members.indices {
+            let member = members[isBackward ? members.count &- 1 &- index : index]
+            if member !== turn.sender { member.deliver(turn, now: now) }
+        }
+        if slowMembers > 0, let sender = turn.sender { pause(sender, now: now) }
+        turn.removeAll()
+        // What it has allocated is used again.
+        swap(&turn, &self.turn)
     }
 
     func fanout(_ line: SystemLine) -> Fanout {
@@ -181,6 +213,10 @@ final class Room {
 
     /// Names in a welcome text.
     private static let mostNamed = 50
+}
+
+extension Room: OutputSource {
+    func writeOutput() { passOn() }
 }
 
 @available(*, unavailable)

@@ -14,18 +14,20 @@ extension Member {
         takesEveryText = takesCPIM && accepted.isEveryText
     }
 
-    /// The usual case of `deliver`: nothing has to be asked about this receiver.
-    /// - Returns: false if this is another case.
+    /// Usually nothing has to be asked about this receiver.
     @inline(__always)
-    func deliverAtOnce(id: UInt64, tail: ByteBuffer, isText: Bool, now: NIODeadline) -> Bool {
-        guard isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, connection.flows,
-            session.registerShared(id: id, now: now)
-        else { return false }
-        connection.enqueueShared(id: id, sendLines: sendLines, tail: tail)
-        return true
+    func deliver(_ turn: borrowing Turn, now: NIODeadline) {
+        guard turn.isText ? takesEveryText : takesEverything, chunkedBytes == 0, let connection, connection.flows,
+            session.registerShared(turn.batch, now: now)
+        else {
+            for message in turn.messages { deliver(message, now: now) }
+            return
+        }
+        connection.enqueueShared(turn.batch, sendLines: sendLines)
     }
 
     func deliver(_ message: Fanout, now: NIODeadline) {
+        room.passOn()
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
         guard phase == .active, let connection else {
@@ -42,6 +44,7 @@ extension Member {
 
     /// Says something as the room, whatever waits already; it may not be much.
     func sendNow(_ line: SystemLine) {
+        room.passOn()
         guard phase == .active, let connection, connection.isOpen, media.direction.peerReceives,
             accepted.accepts("text/plain")
         else { return }

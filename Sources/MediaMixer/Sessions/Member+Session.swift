@@ -134,6 +134,7 @@ extension Member: SessionOwner {
 
     func closed(_ connection: Connection, reason: CloseReason) {
         guard connection === self.connection else { return }
+        room.passOn()
         self.connection = nil
         forgetHeld()
         if bindMessage != nil {

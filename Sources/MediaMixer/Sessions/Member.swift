@@ -154,6 +154,7 @@ final class Member {
     }
 
     func detach(_ mode: ClosingMode) {
+        room.passOn()
         releaseSession()
         forgetHeld()
         forgetCongestion()
@@ -214,6 +215,7 @@ final class Member {
 
     func activate() {
         guard phase == .binding || phase == .lost else { return }
+        room.passOn()
         phase = .active
         graceDeadline = nil
         if isJoined { mixer.emit(.mediaActive(snapshot)) }
@@ -232,6 +234,7 @@ final class Member {
     func lost() {
         let wasActive = phase == .active
         guard phase != .gone else { return }
+        room.passOn()
         phase = .lost
         graceDeadline = mixer.now + mixer.configuration.gracePeriod
         forgetCongestion()
