@@ -182,16 +182,19 @@ package enum Frame {
     }
 
     /// Begins what the receivers of one chunk share: Message-ID, Byte-Range, Content-Type and the blank line. Its octets
-    /// follow, then `writeBodyEnd`. The range's end is a star, so that the octets may still be unknown, and because a
-    /// chunk of more than 2048 of them must be interruptible (RFC 4975 section 7.1.1).
+    /// follow, then `writeBodyEnd`.
     /// - Parameters:
     ///   - start: the position of the chunk's first octet, from one.
+    ///   - end: that of the last; nil is `*`, which a chunk of more than 2048 octets must have (RFC 4975 section 7.1.1).
     ///   - total: octets of the message; nil is `*`.
     package static func beginSharedChunk(
-        messageID: MessageID, start: Int, total: UInt64?, contentType: String, into buffer: inout ByteBuffer
+        messageID: MessageID, start: Int, end: Int?, total: UInt64?, contentType: String,
+        into buffer: inout ByteBuffer
     ) {
         writeHeader("Message-ID", messageID.string, into: &buffer)
-        writeByteRange(ByteRange(start: UInt64(clamping: start), end: nil, total: total), into: &buffer)
+        let range = ByteRange(
+            start: UInt64(clamping: start), end: end.map { UInt64(clamping: $0) }, total: total)
+        writeByteRange(range, into: &buffer)
         writeHeader("Content-Type", contentType, into: &buffer)
         buffer.write("\r\n")
     }
@@ -203,11 +206,9 @@ package enum Frame {
         id: UInt64, messageID: MessageID, octets: Int, total: UInt64?, contentType: String
     ) -> ByteBuffer {
         var buffer = ByteBuffer()
-        writeHeader("Message-ID", messageID.string, into: &buffer)
-        let sent = UInt64(clamping: octets)
-        writeByteRange(ByteRange(start: sent + 1, end: sent, total: total), into: &buffer)
-        writeHeader("Content-Type", contentType, into: &buffer)
-        buffer.write("\r\n")
+        beginSharedChunk(
+            messageID: messageID, start: octets &+ 1, end: octets, total: total, contentType: contentType,
+            into: &buffer)
         writeBodyEnd(id: id, .aborted, into: &buffer)
         return buffer
     }

@@ -276,7 +276,8 @@ struct SessionStreamTests {
     func frames() throws {
         let id = try #require(MessageID("out"))
         var chunk = ByteBuffer()
-        Frame.beginSharedChunk(messageID: id, start: 65, total: 200, contentType: "message/cpim", into: &chunk)
+        Frame.beginSharedChunk(
+            messageID: id, start: 65, end: nil, total: 200, contentType: "message/cpim", into: &chunk)
         chunk.writeString("octets")
         Frame.writeBodyEnd(id: 0xA0, .more, into: &chunk)
         #expect(

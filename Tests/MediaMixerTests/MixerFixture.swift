@@ -92,7 +92,7 @@ final class MixerFixture: Sendable {
 
     func reserve(
         _ user: String, in room: RoomAddress? = nil, creates: Bool = false, aliases: [String] = [],
-        replacing replaced: MemberID? = nil, adjust: (inout PeerMedia) -> Void = { _ in }
+        replacing replaced: MemberID? = nil, userAgent: String? = nil, adjust: (inout PeerMedia) -> Void = { _ in }
     ) async throws -> Reservation {
         try await mixer.reserve(
             JoinRequest(
@@ -100,15 +100,16 @@ final class MixerFixture: Sendable {
                 displayName: nil, account: "\(user)@example.com", isAnonymous: !aliases.isEmpty,
                 terms: creates ? RoomTerms(RoomConfiguration(address: room ?? self.room)) : nil,
                 replaced: replaced, media: media(user, adjust: adjust), localHost: "127.0.0.1",
-                localPort: Int(address.port)))
+                localPort: Int(address.port), userAgent: userAgent))
     }
 
     /// Reserved, acknowledged, connected and bound.
     func join(
         _ user: String, in room: RoomAddress? = nil, creates: Bool = false, aliases: [String] = [],
-        adjust: (inout PeerMedia) -> Void = { _ in }
+        userAgent: String? = nil, adjust: (inout PeerMedia) -> Void = { _ in }
     ) async throws -> TestParticipant {
-        let reservation = try await reserve(user, in: room, creates: creates, aliases: aliases, adjust: adjust)
+        let reservation = try await reserve(
+            user, in: room, creates: creates, aliases: aliases, userAgent: userAgent, adjust: adjust)
         await mixer.joined(reservation.member)
         let participant = try TestParticipant(user, reservation, room: room ?? self.room)
         let bound = try participant.msrp.bind()

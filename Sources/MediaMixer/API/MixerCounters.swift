@@ -16,6 +16,11 @@ package struct MixerCounters: Sendable, Equatable {
     package var transactionTimeouts: UInt64 = 0
     package var joinsRefused: UInt64 = 0
     package var queuedBytes = 0
+    /// Messages that were passed on while they came in; those of them that ended with `#`; and those that did not reach
+    /// participants who take one SEND only, because the reassembly budget was used up.
+    package var streams: UInt64 = 0
+    package var streamsAborted: UInt64 = 0
+    package var streamsUnassembled: UInt64 = 0
 
     package init() {}
 
@@ -32,5 +37,8 @@ package struct MixerCounters: Sendable, Equatable {
         transactionTimeouts &+= other.transactionTimeouts
         joinsRefused &+= other.joinsRefused
         queuedBytes += other.queuedBytes
+        streams &+= other.streams
+        streamsAborted &+= other.streamsAborted
+        streamsUnassembled &+= other.streamsUnassembled
     }
 }

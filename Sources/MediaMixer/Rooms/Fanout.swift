@@ -13,10 +13,16 @@ final class Fanout {
         let body: ByteBuffer
         let messageID: MessageID
         let contentType: String
+        /// For a message that goes out in chunks: those, and what follows the paths where it goes in one SEND all the same.
+        private(set) lazy var pieces = makePieces()
+        private(set) lazy var whole =
+            goesInChunks ? Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body) : tail
+        private let mixer: Mixer
 
         init(body: ByteBuffer, contentType: String, mixer: Mixer) {
             self.body = body
             self.contentType = contentType
+            self.mixer = mixer
             size = body.readableBytes
             goesInChunks = size > mixer.configuration.maximumUnchunkedSize
             id = mixer.generator.next(avoiding: body)
@@ -24,6 +30,18 @@ final class Fanout {
             tail =
                 goesInChunks
                 ? ByteBuffer() : Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body)
+        }
+
+        private func makePieces() -> [ChunkedMessage.Piece] {
+            let message = ChunkedMessage(
+                messageID: messageID, contentType: contentType, total: UInt64(size), mixer: mixer)
+            var pieces: [ChunkedMessage.Piece] = []
+            var rest = body
+            while rest.readableBytes > 0 {
+                if let piece = message.write(&rest) { pieces.append(piece) }
+            }
+            pieces.append(message.seal(.complete))
+            return pieces
         }
     }
 

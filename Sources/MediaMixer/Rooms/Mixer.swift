@@ -247,7 +247,14 @@ final class Mixer {
         EndpointSession.Configuration(
             maxMessageSize: configuration.maximumMessageSize, maxReassemblyBytes: configuration.reassemblyPerMember,
             maxUnchunked: configuration.maximumUnchunkedSize, responseTimeout: configuration.transactionTimeout,
-            methods: [.nickname], acceptTypes: AcceptTypes([type]))
+            methods: [.nickname], acceptTypes: AcceptTypes([type]), streamAbove: configuration.maximumUnchunkedSize,
+            maxStreams: configuration.streamsPerMember, chunkReceptionTime: configuration.chunkReceptionTime)
+    }
+
+    /// Whether a client puts messages in chunks together, as far as its User-Agent tells.
+    func takesChunks(_ userAgent: String?) -> Bool {
+        guard let userAgent else { return true }
+        return !configuration.agentsWithoutChunks.contains { userAgent.hasPrefix($0) }
     }
 
     func noteHeld(_ change: Int) { heldBytes += change }

@@ -80,21 +80,33 @@ final class Room {
 
     /// To every device of the receiver that takes private messages (RFC 7701 section 6.2).
     private func deliver(_ fanout: Fanout, privatelyTo uri: String, from sender: Member) -> Status {
-        let named = state.members(named: uri, except: sender.id)
-        guard !named.isEmpty else { return state.contains(uri) ? .ok : .notFound }
-        let able = named.compactMap { mixer.member($0) }.filter(\.takesPrivateMessages)
-        guard !able.isEmpty else { return .privateMessagesUnsupported }
-        let now = mixer.now
-        var receivers = able
-        if !fanout.envelope.isEphemeral {
-            receivers = able.filter { !$0.isCongested(now: now) }
-            // Says "stop sending this message" and nothing else: 408 would cost the sender its session, 403 the right
-            // to try again (RFC 4975 section 10).
-            guard !receivers.isEmpty else { return .stopSending }
+        switch privateReceivers(uri, from: sender, isEphemeral: fanout.envelope.isEphemeral) {
+        case .nobody(let status): return status
+        case .members(let receivers):
+            let now = mixer.now
+            for member in receivers { member.deliver(fanout, now: now) }
+            mixer.counters.deliveries &+= UInt64(receivers.count)
+            return .ok
         }
-        for member in receivers { member.deliver(fanout, now: now) }
-        mixer.counters.deliveries &+= UInt64(receivers.count)
-        return .ok
+    }
+
+    enum PrivateReceivers {
+        case members([Member])
+        /// The sender is answered so.
+        case nobody(Status)
+    }
+
+    func privateReceivers(_ uri: String, from sender: Member, isEphemeral: Bool = false) -> PrivateReceivers {
+        let named = state.members(named: uri, except: sender.id)
+        guard !named.isEmpty else { return .nobody(state.contains(uri) ? .ok : .notFound) }
+        let able = named.compactMap { mixer.member($0) }.filter(\.takesPrivateMessages)
+        guard !able.isEmpty else { return .nobody(.privateMessagesUnsupported) }
+        if isEphemeral { return .members(able) }
+        let now = mixer.now
+        let receivers = able.filter { !$0.isCongested(now: now) }
+        // Says "stop sending this message" and nothing else: 408 would cost the sender its session, 403 the right to try
+        // again (RFC 4975 section 10).
+        return receivers.isEmpty ? .nobody(.stopSending) : .members(receivers)
     }
 
     private func distribute(_ fanout: Fanout, from sender: Member, now: NIODeadline) {
@@ -147,6 +159,11 @@ final class Room {
     }
 
     // MARK: Senders wait for receivers that still take octets
+
+    /// A sender of much waits while members are slow.
+    func slowDown(_ sender: Member, now: NIODeadline) {
+        if slowMembers > 0 { pause(sender, now: now) }
+    }
 
     private func pause(_ sender: Member, now: NIODeadline) {
         guard !pausedSenders.contains(where: { $0.member === sender }), let connection = sender.connection else {

@@ -26,7 +26,8 @@ extension Member {
         connection.enqueueShared(turn.batch, sendLines: sendLines)
     }
 
-    func deliver(_ message: Fanout, now: NIODeadline) {
+    /// - Parameter whole: in one SEND, however large it is.
+    func deliver(_ message: Fanout, whole: Bool = false, now: NIODeadline) {
         room.passOn()
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
@@ -39,7 +40,7 @@ extension Member {
         if connection.isCongested || chunkedBytes > 0 || slow.isCongested {
             guard admits(message.envelope, size: form.size, now: now) else { return }
         }
-        send(form, on: connection, now: now)
+        send(form, whole: whole, on: connection, now: now)
     }
 
     /// Says something as the room, whatever waits already; it may not be much.
@@ -53,44 +54,13 @@ extension Member {
         send(form, on: connection, now: mixer.now)
     }
 
-    private func send(_ form: Fanout.Shared, on connection: Connection, now: NIODeadline) {
-        if form.goesInChunks {
-            deliverInChunks(form, size: form.size, connection: connection, now: now)
+    private func send(_ form: Fanout.Shared, whole: Bool = false, on connection: Connection, now: NIODeadline) {
+        if form.goesInChunks, takesChunks, !whole {
+            for piece in form.pieces where !deliver(piece, now: now) { return }
         } else if session.registerShared(id: form.id, now: now) {
-            connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.tail)
+            connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.whole)
         } else {
             giveUpSlow()
         }
-    }
-
-    func deliverInChunks(_ form: Fanout.Shared, size: Int, connection: Connection, now: NIODeadline) {
-        let message = OutgoingMessage(messageID: form.messageID, contentType: form.contentType, body: form.body)
-        do throws(EndpointSession.SendRefusal) {
-            try connection.withOutput { output throws(EndpointSession.SendRefusal) in
-                try session.send(message, now: now, into: &output)
-            }
-        } catch {
-            giveUpSlow()
-            return
-        }
-        chunkedBytes += size
-        connection.notifyWhenWritable()
-    }
-
-    /// Octets of chunks given to the connection in one turn, so that other messages get in between.
-    static let chunkSize = 64 * 1024
-    static let chunksPerTurn = 4
-
-    func sendChunks(_ connection: Connection) {
-        let now = mixer.now
-        var turns = Self.chunksPerTurn
-        while session.hasChunks, turns > 0, connection.isOpen {
-            turns -= 1
-            let before = connection.enqueuedBytes
-            let wrote = connection.withOutput { session.nextChunk(now: now, limit: Self.chunkSize, into: &$0) }
-            chunkedBytes = max(0, chunkedBytes - Int(clamping: connection.enqueuedBytes &- before))
-            if !wrote { break }
-        }
-        if session.hasChunks { connection.notifyWhenWritable() } else { chunkedBytes = 0 }
     }
 }

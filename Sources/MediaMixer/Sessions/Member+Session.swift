@@ -75,7 +75,8 @@ extension Member: SessionOwner {
             let status = head.method == .nickname ? room.requestNickname(head.useNickname, by: self) : .unknownMethod
             connection.withOutput { session.respond(pending, status, into: &$0) }
             peerBound()
-        case .response(_, let status):
+        case .response(let head, let status):
+            if !receiving.isEmpty, !status.isSuccess, let id = head.transactionID.value { stopSending(id) }
             refused(by: status, connection)
         case .report(let report):
             // In namespace 000 a report means what the response would (RFC 4975 section 7.3.2).
@@ -127,9 +128,9 @@ extension Member: SessionOwner {
 
     func writable(_ connection: Connection) {
         guard connection === self.connection else { return }
-        if session.hasChunks { sendChunks(connection) }
+        if !pieces.isEmpty { sendPieces(connection) }
         if isWatched { observe(now: mixer.now) }
-        if isWatched, !session.hasChunks { connection.notifyWhenWritable() }
+        if isWatched, pieces.isEmpty { connection.notifyWhenWritable() }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
@@ -137,6 +138,8 @@ extension Member: SessionOwner {
         room.passOn()
         self.connection = nil
         forgetHeld()
+        abortStreams()
+        forgetPieces()
         if bindMessage != nil {
             bindMessage = nil
             mixer.giveUp(self, cause: .connectFailed)
@@ -162,6 +165,7 @@ extension Member: SessionOwner {
             mixer.giveUp(self, cause: .graceExpired)
             return
         }
+        expireStreams(now: now)
         guard let connection, session.outstanding > 0 || heldBytes > 0 else { return }
         // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
         if isWatched, connection.isCongested { return }

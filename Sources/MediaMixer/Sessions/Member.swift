@@ -37,8 +37,17 @@ final class Member {
     var acceptedMessages = AcceptedMessages()
     var waiting: [Fanout] = []
     var waitingBytes = 0
-    /// Octets of messages that go out in chunks and have not been written.
+    /// Chunks that wait until the connection takes more, and their octets.
+    var pieces = CircularBuffer<ChunkedMessage.Piece>(initialCapacity: 0)
     var chunkedBytes = 0
+    /// The messages in chunks that have begun for this participant and not ended.
+    var receiving: [ChunkedMessage] = []
+    /// Those it gets in one SEND when they have come.
+    var assembled: [StreamedMessage] = []
+    /// What it says in messages that are passed on while they come.
+    var streams: [StreamedMessage] = []
+    /// Whether its client puts chunks together (`MixerConfiguration.agentsWithoutChunks`).
+    var takesChunks: Bool
     var slow = SlowReceiver()
     var isSlow = false
     /// Messages it was not told while it was congested, since it was told how many.
@@ -78,6 +87,7 @@ final class Member {
             localPath: localPath, remotePath: remotePath,
             configuration: room.mixer.sessionConfiguration(format: request.media.format))
         sendLines = session.sendLines
+        takesChunks = room.mixer.takesChunks(request.userAgent)
     }
 
     var snapshot: MemberSnapshot {
@@ -142,7 +152,7 @@ final class Member {
             localPath: localPath, remotePath: remotePath,
             configuration: mixer.sessionConfiguration(format: media.format))
         sendLines = session.sendLines
-        chunkedBytes = 0
+        forgetPieces()
     }
 
     /// Ends the session; nothing calls back into this member any more.
@@ -158,6 +168,8 @@ final class Member {
         releaseSession()
         forgetHeld()
         forgetCongestion()
+        abortStreams()
+        forgetPieces()
         guard let connection else { return }
         self.connection = nil
         connection.leave(self, closing: mode)
@@ -238,7 +250,6 @@ final class Member {
         phase = .lost
         graceDeadline = mixer.now + mixer.configuration.gracePeriod
         forgetCongestion()
-        chunkedBytes = 0
         if !mixer.configuration.reconnectsSameSession { releaseSession() }
         if wasActive, isJoined { mixer.emit(.mediaLost(snapshot)) }
     }
