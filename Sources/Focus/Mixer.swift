@@ -10,6 +10,8 @@ package protocol Mixer: Sendable {
     func close(_ room: RoomAddress, version: UInt64)
     func reserve(_ request: JoinRequest) async throws(JoinRefusal) -> Reservation
     func renegotiate(_ member: MemberID, media: PeerMedia, newSession: Bool) async throws(JoinRefusal) -> Reservation
+    /// What the client of somebody we called is, by its answer.
+    func setUserAgent(_ userAgent: String, of member: MemberID)
     func joined(_ member: MemberID)
     func leave(_ member: MemberID, reason: LeaveReason)
 }
@@ -17,6 +19,7 @@ package protocol Mixer: Sendable {
 /// The real mixer, with the calls nobody waits for sent through one queue.
 final class MixerPost: Mixer {
     private enum Letter: Sendable {
+        case userAgent(String, MemberID)
         case joined(MemberID)
         case left(MemberID, LeaveReason)
         case opened(RoomTerms)
@@ -28,13 +31,14 @@ final class MixerPost: Mixer {
 
     init(_ mixer: MixerHandle) {
         self.mixer = mixer
-        // Unbounded, but there are at most two letters for each INVITE that was accepted, and one for each change of a
+        // Unbounded, but there are at most three letters for each INVITE that was accepted, and one for each change of a
         // room.
         let (stream, letters) = AsyncStream.makeStream(of: Letter.self)
         self.letters = letters
         Task {
             for await letter in stream {
                 switch letter {
+                case .userAgent(let agent, let member): await mixer.setUserAgent(agent, of: member)
                 case .joined(let member): await mixer.joined(member)
                 case .left(let member, let reason): await mixer.leave(member, reason: reason)
                 case .opened(let room): await mixer.open(room)
@@ -55,6 +59,8 @@ final class MixerPost: Mixer {
     func renegotiate(_ member: MemberID, media: PeerMedia, newSession: Bool) async throws(JoinRefusal) -> Reservation {
         try await mixer.renegotiate(member, media: media, newSession: newSession)
     }
+
+    func setUserAgent(_ userAgent: String, of member: MemberID) { letters.yield(.userAgent(userAgent, member)) }
 
     func joined(_ member: MemberID) { letters.yield(.joined(member)) }
 

@@ -82,6 +82,8 @@ package struct Response: Sendable {
     package var contentType: String? { body?.contentType }
     package var supported: [String] { headers.items("Supported") }
     package var allow: [String] { headers.items("Allow") }
+    /// What the client is: its Server, or its User-Agent, which many write there (RFC 3261 sections 20.35 and 20.41).
+    package var userAgent: String? { headers["Server"] ?? headers["User-Agent"] }
     /// Values of WWW-Authenticate, one challenge each.
     package var challenges: [String] { headers.all("WWW-Authenticate") }
     package var proxyChallenges: [String] { headers.all("Proxy-Authenticate") }

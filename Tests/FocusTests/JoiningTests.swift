@@ -20,8 +20,9 @@ struct JoiningTests {
         let bench = Bench()
         let transaction = bench.nextTransaction()
         let call = Call(id: 9)
-        await bench.focus.handle(.invite(call, transaction, .invite()))
+        await bench.focus.handle(.invite(call, transaction, .invite(headers: ["User-Agent": "Blink Qt 5.0"])))
         guard case .reserve(let join) = await bench.next() else { throw TestFailure() }
+        #expect(join.userAgent == "Blink Qt 5.0")
         #expect(join.room == Bench.room)
         #expect(join.participant == "sip:alice@example.org")
         #expect(join.displayName == "Alice")

@@ -84,11 +84,13 @@ final class Chunks {
 
 extension MixerFixture {
     /// Messages above 10,000 octets are passed on as they come.
-    static func streaming(_ adjust: (inout MixerConfiguration) -> Void = { _ in }) async throws -> MixerFixture {
+    static func streaming(
+        _ adjust: (inout MixerConfiguration) -> Void = { _ in }, inRoom: (inout RoomConfiguration) -> Void = { _ in }
+    ) async throws -> MixerFixture {
         var configuration = MixerConfiguration()
         configuration.maximumUnchunkedSize = 10_000
         adjust(&configuration)
-        return try await MixerFixture(configuration: configuration)
+        return try await MixerFixture(configuration: configuration, inRoom: inRoom)
     }
 }
 

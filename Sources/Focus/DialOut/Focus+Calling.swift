@@ -144,6 +144,7 @@ extension Focus {
             joining: .init(method: .dialledOut, since: nil, by: entry.caller?.uri), callID: response.callID)
         _ = dialog.machine.reserved(offering: true)
         dialog.member = member
+        if let agent = response.userAgent { mixer.setUserAgent(agent, of: member) }
         if configuration.dialling.proxy == nil, let route = PeerRoute.source(of: response) {
             dialog.route = route
             signalling.setRoute(call, route)

@@ -90,7 +90,7 @@ extension Focus {
             room: address, roomHosts: [request.requestURI.host, request.to?.uri.host ?? "", request.local.host],
             participant: caller.uri, aliases: caller.aliases, displayName: caller.displayName,
             account: caller.account, isAnonymous: caller.isAnonymous, media: media, localHost: authority.host,
-            localPort: authority.port, signallingSource: request.source.host)
+            localPort: authority.port, signallingSource: request.source.host, userAgent: request.userAgent)
         var dialog = ParticipantDialog(
             negotiation: negotiation, room: address, caller: caller, device: request.contacts.first?.uri,
             callID: request.callID)

@@ -99,6 +99,11 @@ package struct MixerHandle: Sendable {
         await perform(member: member) { $0.member(member)?.isSubscribed = isSubscribed }
     }
 
+    /// The member's client, of whom we asked before it could tell (`MixerConfiguration.agentsWithoutChunks`).
+    package func setUserAgent(_ userAgent: String, of member: MemberID) async {
+        await perform(member: member) { $0.member(member)?.learn(userAgent: userAgent) }
+    }
+
     // MARK: Whose it is
 
     /// Runs something on the loop that has the room, or would have it, as one turn of its mixer.

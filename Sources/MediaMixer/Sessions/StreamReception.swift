@@ -38,6 +38,8 @@ extension Member {
     /// Much is queued, and the participant doesn't take octets.
     private var standsStill: Bool { queuedBytes > mixer.configuration.queueBound / 2 && !isSlow }
 
+    func learn(userAgent: String) { takesChunks = mixer.takesChunks(userAgent) }
+
     // MARK: Pieces
 
     /// Octets of pieces given to the connection in one turn.

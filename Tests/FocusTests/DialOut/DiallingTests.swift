@@ -12,7 +12,7 @@ import Testing
 
     private static let okHeaders = [
         "To: <sip:carol@chicago.example>;tag=c1", "From: <sip:lobby@example.com>;tag=f1", "Call-ID: out@focus",
-        "Contact: <sip:carol@203.0.113.5:5060>",
+        "Contact: <sip:carol@203.0.113.5:5060>", "Server: Blink 5.0",
     ]
 
     private static func ok(_ sdp: String = Offer.make(setup: "active")) -> Response {
@@ -102,6 +102,8 @@ import Testing
         #expect(media?.path == "msrp://198.51.100.7:2855/first;tcp")
         #expect(media?.role == .peerConnects)
         #expect(told == "SIP/2.0 200 OK\r\n")
+        // What the client is decides how it gets large messages.
+        #expect(bench.mixer.userAgent(of: member) == "Blink 5.0")
         #expect(await bench.focus.isParticipant("carol@chicago.example", in: Bench.room))
         let status = await bench.focus.dialStatus
         #expect(status.underWay == 0)

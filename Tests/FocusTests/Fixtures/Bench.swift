@@ -335,6 +335,7 @@ final class FakeMixer: Mixer {
         var waiting: [CheckedContinuation<Void, Never>] = []
         var paths = 0
         var open: [RoomAddress: RoomTerms] = [:]
+        var agents: [MemberID: String] = [:]
     }
 
     private let journal: Journal
@@ -400,6 +401,10 @@ final class FakeMixer: Mixer {
         let suffix = version == 0 ? "" : "-\(version)"
         return Reservation(member: member, localPath: "msrp://192.0.2.1:2855/m\(member.number)\(suffix);tcp")
     }
+
+    func setUserAgent(_ userAgent: String, of member: MemberID) { state.withLock { $0.agents[member] = userAgent } }
+
+    func userAgent(of member: MemberID) -> String? { state.withLock { $0.agents[member] } }
 
     func joined(_ member: MemberID) { journal.note(.joined(member)) }
 
