@@ -115,7 +115,7 @@ struct ClientFileTests {
         let folder = try TemporaryFolder()
         let file = try SourceFile(path: folder.write("abc", to: "a.txt"))
         #expect(file.name == "a.txt" && file.size == 3)
-        let prefix = FileHash()
+        let prefix = RunningHash()
         prefix.update(ByteBuffer(string: "ab"))
         #expect(!file.skip(to: 2, sha256: Self.abc))
         #expect(!file.skip(to: 4, sha256: nil))

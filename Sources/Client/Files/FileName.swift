@@ -39,6 +39,13 @@ package enum FileName {
         return "\(stem)-\(number)\(suffix)"
     }
 
+    /// The name of a further file of that name: `photo (1).jpeg`; number 0 is the name itself.
+    static func copy(_ name: String, _ number: Int) -> String {
+        guard number > 0 else { return name }
+        let (stem, suffix) = parts(of: name)
+        return "\(stem) (\(number))\(suffix)"
+    }
+
     private static func parts(of name: String) -> (stem: String, suffix: String) {
         guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return (name, "") }
         return (String(name[..<dot]), String(name[dot...]))

@@ -2,6 +2,7 @@ import MSRP
 import MSRPTransport
 import NIOCore
 import NIOPosix
+import Payloads
 
 /// The receiving end of a file's session, confined to the transport's loop.
 ///
@@ -31,7 +32,30 @@ final class FileReceiver: LinkUser {
     /// How long the sender may take to close after the last REPORT.
     private static let farewell: TimeAmount = .seconds(3)
 
+    /// A file that was asked for, rather than one that somebody sends of his own.
+    struct Pull: Sendable {
+        /// Open for it, at the octet from which on it was asked for.
+        var part: PartFile
+        /// For who looks on.
+        var name: String
+        /// Octets of the whole file.
+        var size: UInt64?
+    }
+
+    /// Where the sender of a pulled file is, as its answer says.
+    struct Peer: Sendable {
+        var path: Path
+        var fingerprints: [Fingerprint]
+    }
+
+    /// How long the sender of a pulled file may say nothing.
+    static let patience: TimeAmount = .seconds(60)
+
     private let folder: String
+    private let pull: Pull?
+    private var peer: Peer?
+    private var bind: UInt64?
+    private var lastNews = NIODeadline.now()
     private let link: SessionLink
     private let emit: @Sendable (Event) -> Void
     private var reception: FileReception
@@ -49,10 +73,31 @@ final class FileReceiver: LinkUser {
 
     init(folder: String, largest: UInt64, link: SessionLink, emit: @escaping @Sendable (Event) -> Void) {
         self.folder = folder
+        pull = nil
         self.link = link
         self.emit = emit
         reception = FileReception(sessionKey: link.id.text, largest: largest)
         link.user = self
+    }
+
+    /// For a file that is asked for by an offer of ours.
+    /// - Parameter peer: nil until the answer is there, which `start` tells; the link reserves our relays meanwhile.
+    init(pulling pull: Pull, from peer: Peer?, link: SessionLink, emit: @escaping @Sendable (Event) -> Void) {
+        folder = ""
+        self.pull = pull
+        self.peer = peer
+        self.link = link
+        self.emit = emit
+        reception = FileReception(sessionKey: link.id.text, largest: pull.size ?? .max)
+        reception.agreement = .init(offset: pull.part.length, size: pull.size)
+        resumable = pull.part
+        link.user = self
+    }
+
+    /// The answer to the offer is there: binds the session (RFC 4975 section 5.4).
+    func start(_ peer: Peer) {
+        self.peer = peer
+        if link.connection != nil { sendBind(to: peer) }
     }
 
     /// Ends the session; what came is kept.
@@ -79,18 +124,42 @@ final class FileReceiver: LinkUser {
         guard let path = link.advertisedPath else {
             return finish(.unusableAnswer("the way through the relays is too long"))
         }
-        emit(.ready(path.description))
+        if let peer { sendBind(to: peer) } else { emit(.ready(path.description)) }
+    }
+
+    private func sendBind(to peer: Peer) {
+        guard let connection = link.connection, let own = link.localPath, let toPath = link.toPath(peer.path) else {
+            return finish(.unusableAnswer("the way to the sender leads over too many relays"))
+        }
+        guard link.shows(oneOf: peer.fingerprints) else {
+            return finish(.lost("the server's certificate is not the one it announced (RFC 4975 section 14.4)"))
+        }
+        let id = UInt64.random(in: .min ... .max)
+        bind = id
+        lastNews = .now()
+        connection.withOutput { output in
+            Frame.writeRequestStart(
+                id: TransactionID(id), method: "SEND", pathLines: Frame.pathLines(to: toPath, from: own), into: &output)
+            Frame.writeHeader("Message-ID", MessageID(UInt64.random(in: .min ... .max)).string, into: &output)
+            Frame.writeByteRange(.nothing, into: &output)
+            Frame.writeEndLine(id: TransactionID(id), .complete, into: &output)
+        }
     }
 
     func part(_ part: Part, from connection: Connection) {
         switch part {
         case .head(let head):
+            lastNews = .now()
+            if let status = head.status, !status.isSuccess, bind != nil, head.transactionID.value == bind {
+                return finish(.denied("the room refused the session: \(status)"))
+            }
             switch reception.received(head) {
             case .none: break
             case .wantsOffset(let name, let size): lookForPart(name, size)
             case .begins(let name, let total, let offset): begin(name, total, offset)
             }
         case .body(let bytes):
+            lastNews = .now()
             guard reception.receivedBody(bytes.readableBytes), let file else { return }
             do throws(FileError) {
                 try file.append(bytes)
@@ -109,10 +178,17 @@ final class FileReceiver: LinkUser {
 
     func ticked(_ now: NIODeadline) {
         if file != nil, !reception.isComplete, now - lastProgress >= Self.quietStep { tellProgress(now) }
+        if pull != nil, peer != nil, !reception.isComplete, now - lastNews >= Self.patience {
+            finish(.lost("nothing came for \(Self.patience.nanoseconds / 1_000_000_000) s"))
+        }
         if let farewellOver, farewellOver <= now { finish(.lost("the sender didn't close the session")) }
     }
 
-    func ended(_ error: ClientError) { finish(error) }
+    func ended(_ error: ClientError) {
+        // All of it is here: what the disk says of it counts.
+        if pull != nil, reception.isComplete, file != nil { return }
+        finish(error)
+    }
 
     private func finish(_ error: ClientError) {
         guard !isOver else { return }
@@ -128,7 +204,7 @@ final class FileReceiver: LinkUser {
 
     /// Finding the part again takes reading it, which may take a while.
     private func lookForPart(_ name: String, _ size: UInt64?) {
-        guard let size, reception.message == nil, !isLookingForPart else { return }
+        guard pull == nil, let size, reception.message == nil, !isLookingForPart else { return }
         resumable = nil
         reception.agreement = nil
         isLookingForPart = true
@@ -168,14 +244,19 @@ final class FileReceiver: LinkUser {
             file = resumable
         } else {
             do throws(FileError) {
-                file = try PartFile.create(folder: folder, name: name)
+                if let pull {
+                    try pull.part.restart()
+                    file = pull.part
+                } else {
+                    file = try PartFile.create(folder: folder, name: name)
+                }
             } catch {
                 reception.fail(.stopSending)
                 return fail(error)
             }
         }
         resumable = nil
-        emit(.began(name: name, total: total, offset: offset))
+        emit(.began(name: pull?.name ?? name, total: total ?? pull?.size, offset: offset))
     }
 
     // MARK: Answers

@@ -35,9 +35,11 @@ struct FileReception: Sendable {
         case chunk(start: UInt64)
     }
 
-    /// What our answer to FILE_OFFSET allows the sender to leave out.
+    /// What our answer to FILE_OFFSET, or our offer's file-range, allows the sender to leave out.
     struct Agreement: Equatable, Sendable {
         var offset: UInt64
+        /// Of the whole file, where a file-range was asked for.
+        var size: UInt64?
     }
 
     private let sessionKey: String
@@ -45,6 +47,9 @@ struct FileReception: Sendable {
     private let largest: UInt64
     private var incoming = Incoming.nothing
     private var isFailed = false
+    /// Where the message begins within the file: MSRP counts the stretch that a file-range asks for from 1, wherever in the
+    /// file it lies (RFC 5547 section 6).
+    private var base: UInt64 = 0
     /// The message that is the file.
     private(set) var message: MessageID?
     /// Octets of the file that are here.
@@ -92,17 +97,22 @@ struct FileReception: Sendable {
         }
         let start = range.start - 1
         guard let message else {
-            guard start == 0 || start == agreement?.offset, range.total ?? 0 <= largest else {
-                return refuse(.stopSending)
+            guard start == 0 || start == agreement?.offset else { return refuse(.stopSending) }
+            if start == 0, let agreement, let size = agreement.size, agreement.offset <= min(size, largest),
+                range.total.map({ $0 == size - agreement.offset }) ?? true
+            {
+                base = agreement.offset
             }
+            guard range.total ?? 0 <= largest - base else { return refuse(.stopSending) }
             message = messageID
-            length = start
-            total = range.total
+            length = base + start
+            total = range.total.map { $0 + base }
             incoming = .chunk(start: start)
             let file = head.value("Content-Disposition").map(ContentDisposition.init(parsing:))
-            return .begins(name: FileName.sanitised(file?.filename), total: total, offset: start)
+            return .begins(name: FileName.sanitised(file?.filename), total: total, offset: length)
         }
-        guard message == messageID, !isComplete, !isFailed, start == length, range.total == nil || range.total == total
+        guard message == messageID, !isComplete, !isFailed, start == length - base,
+            range.total == nil || range.total == total.map({ $0 - base })
         else { return refuse(.stopSending) }
         incoming = .chunk(start: start)
         return .none
@@ -139,7 +149,7 @@ struct FileReception: Sendable {
         case .answer(let status): return .answer(status)
         case .offset: return .offset
         case .chunk(let start):
-            let range = ByteRange(start: start + 1, end: length, total: total)
+            let range = ByteRange(start: start + 1, end: length - base, total: total.map { $0 - base })
             switch continuation {
             case .more: return .chunk(range)
             case .aborted:
@@ -151,7 +161,7 @@ struct FileReception: Sendable {
                     return .answer(.badRequest)
                 }
                 isComplete = true
-                return .complete(ByteRange(start: start + 1, end: length, total: length))
+                return .complete(ByteRange(start: start + 1, end: length - base, total: length - base))
             }
         }
     }

@@ -2,6 +2,7 @@ import MSRP
 import MSRPTransport
 import NIOCore
 import NIOPosix
+import Payloads
 
 /// The sending end of a file's session, confined to the transport's loop: binds, asks where to go on, sends, and waits
 /// until the receiver has confirmed all of it.
@@ -9,6 +10,8 @@ import NIOPosix
 /// It reads the disk on that loop: the process has nothing else to do there.
 final class FileSender: LinkUser {
     enum Event: Sendable {
+        /// Our relays have given us their URIs: what to write into the offer's a=path.
+        case reserved(path: String)
         /// The receiver is there; `offset` octets of the file it has already.
         case began(offset: UInt64)
         /// Octets that came to the receiver; not for every chunk.
@@ -37,7 +40,10 @@ final class FileSender: LinkUser {
     private static let quietStep: TimeAmount = .seconds(1)
 
     private let file: SourceFile
-    private let remotePath: Path
+    private var remotePath: Path?
+    private let fingerprints: [Fingerprint]
+    private let wording: @Sendable (Status) -> String
+    private let knowsSize: Bool
     private let contentType: String
     private let chunkSize: Int
     private let link: SessionLink
@@ -52,13 +58,23 @@ final class FileSender: LinkUser {
     private var head: Head?
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
-    /// - Parameter remotePath: the receiver's a=path.
+    /// - Parameters:
+    ///   - remotePath: the receiver's a=path; nil until the answer with it is there, which `start` tells. The link reserves
+    ///     our relays meanwhile.
+    ///   - fingerprints: of the certificate that the receiver announced.
+    ///   - knowsSize: whether the receiver was told the size before: then nothing needs to be sent of an empty file.
+    ///   - wording: says to people what a refusal means.
     init(
-        file: SourceFile, remotePath: Path, contentType: String, chunkSize: Int, link: SessionLink,
+        file: SourceFile, remotePath: Path?, fingerprints: [Fingerprint] = [], contentType: String, chunkSize: Int,
+        link: SessionLink, knowsSize: Bool = false,
+        wording: @escaping @Sendable (Status) -> String = { FileSender.refusal(of: $0) },
         emit: @escaping @Sendable (Event) -> Void
     ) {
         self.file = file
         self.remotePath = remotePath
+        self.fingerprints = fingerprints
+        self.wording = wording
+        self.knowsSize = knowsSize
         self.contentType = contentType
         self.chunkSize = chunkSize
         self.link = link
@@ -89,8 +105,19 @@ final class FileSender: LinkUser {
     // MARK: LinkUser
 
     func established(_ link: SessionLink) {
+        guard let remotePath else { return emit(.reserved(path: link.advertisedPath?.description ?? "")) }
+        start(remotePath)
+    }
+
+    /// The receiver's a=path is known: binds the session (RFC 4975 section 5.4).
+    func start(_ remotePath: Path) {
+        guard case .connecting = phase else { return }
+        self.remotePath = remotePath
         guard let connection = link.connection, let own = link.localPath, let toPath = link.toPath(remotePath) else {
             return finish(.unusableAnswer("the way to the receiver leads over too many relays"))
+        }
+        guard link.shows(oneOf: fingerprints) else {
+            return finish(.lost("the server's certificate is not the one it announced (RFC 4975 section 14.4)"))
         }
         pathLines = Frame.pathLines(to: toPath, from: own)
         let id = ids.next()
@@ -125,13 +152,13 @@ final class FileSender: LinkUser {
     func ticked(_ now: NIODeadline) {
         switch phase {
         case .binding where deadline <= now:
-            finish(.noAnswer("nobody answers at \(remotePath.first)"))
+            finish(.noAnswer("nobody answers" + (remotePath.map { " at \($0.first)" } ?? "")))
         case .asking where deadline <= now:
             begin(at: 0)
         case .sending:
             if now - lastProgress >= Self.quietStep { tellProgress(now) }
             let hasQueue = (link.connection?.queuedBytes ?? 0) > 0
-            let isDirect = link.usePath.isEmpty && remotePath.uris.count == 1
+            let isDirect = link.usePath.isEmpty && remotePath?.uris.count == 1
             sending?.ticked(now: now, hasQueue: hasQueue, isDirect: isDirect)
             judge()
         case .connecting, .binding, .asking, .comparing, .over: break
@@ -154,7 +181,8 @@ final class FileSender: LinkUser {
         guard let id = head.transactionID.value else { return }
         switch phase {
         case .binding(id):
-            guard status.isSuccess else { return finish(.denied(Self.refusal(of: status))) }
+            guard status.isSuccess else { return finish(.denied(wording(status))) }
+            guard !knowsSize || file.size > 0 else { return arrive(at: 0) }
             askOffset(connection)
         case .asking(id):
             guard status.isSuccess, let offset = head.value("Offset").flatMap({ UInt64($0) }), offset > 0 else {
@@ -167,7 +195,7 @@ final class FileSender: LinkUser {
         }
     }
 
-    private static func refusal(of status: Status) -> String {
+    static func refusal(of status: Status) -> String {
         switch status.code {
         case 481:
             "481: this URI is not, or no longer, one to send to; ask the receiver for a new one"
@@ -183,7 +211,7 @@ final class FileSender: LinkUser {
     private func reported(_ head: Head) {
         guard head.messageID == messageID, let (namespace, status) = head.reportStatus, namespace == 0 else {
             if let (_, status) = head.reportStatus, !status.isSuccess, case .binding = phase {
-                finish(.denied(Self.refusal(of: status)))
+                finish(.denied(wording(status)))
             }
             return
         }
@@ -277,6 +305,12 @@ final class FileSender: LinkUser {
         if let sending { emit(.progress(sending.progress)) }
     }
 
+    private func arrive(at offset: UInt64) {
+        phase = .over
+        link.close()
+        emit(.arrived(sha256: file.sha256, resumedAt: offset))
+    }
+
     private func judge() {
         guard case .sending = phase, let sending else { return }
         switch sending.outcome {
@@ -284,12 +318,9 @@ final class FileSender: LinkUser {
             let now = NIODeadline.now()
             if now - lastProgress >= Self.progressStep { tellProgress(now) }
             pump()
-        case .arrived:
-            phase = .over
-            link.close()
-            emit(.arrived(sha256: file.sha256, resumedAt: sending.offset))
+        case .arrived: arrive(at: sending.offset)
         case .failed(.timeout), .failed(.noSuchSession): finish(.lost("the receiver is gone"))
-        case .failed(let status): finish(.denied(Self.refusal(of: status)))
+        case .failed(let status): finish(.denied(wording(status)))
         case .silent: finish(.lost("no answer for \(FileSending.patience.nanoseconds / 1_000_000_000) s"))
         case .unconfirmed:
             finish(.lost("all was sent, but the receiver didn't confirm that it has it"))

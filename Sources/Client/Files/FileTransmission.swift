@@ -94,6 +94,7 @@ package actor FileTransmission {
             switch happening {
             case .interrupted:
                 return .stopped(confirmed: await transport.perform { _ in session.value.stop() })
+            case .session(.reserved): break
             case .session(.began(let offset)): show(.began(offset: offset))
             case .session(.progress(let count)): show(.progress(count))
             case .session(.arrived(let sha256, let offset)): return .arrived(sha256: sha256, resumedAt: offset)

@@ -1,4 +1,5 @@
 package import NIOCore
+package import Payloads
 
 #if canImport(Glibc)
     import Glibc
@@ -28,16 +29,22 @@ package final class PartFile: @unchecked Sendable {
     package let partPath: String
     /// Octets in it.
     package private(set) var length: UInt64
-    package let hash: FileHash
+    package private(set) var hash: RunningHash
+    /// What it must hash to when it is whole; nil: nobody knows.
+    private let expected: Fingerprint?
     private var descriptor: Int32
 
-    private init(folder: String, name: String, partPath: String, descriptor: Int32, length: UInt64, hash: FileHash) {
+    private init(
+        folder: String, name: String, partPath: String, descriptor: Int32, length: UInt64, hash: RunningHash,
+        expected: Fingerprint? = nil
+    ) {
         self.folder = folder
         self.name = name
         self.partPath = partPath
         self.descriptor = descriptor
         self.length = length
         self.hash = hash
+        self.expected = expected
     }
 
     deinit { close() }
@@ -51,7 +58,7 @@ package final class PartFile: @unchecked Sendable {
                 // So that another receiver in this folder doesn't go on with it meanwhile.
                 _ = flock(descriptor, LOCK_EX | LOCK_NB)
                 return PartFile(
-                    folder: folder, name: name, partPath: path, descriptor: descriptor, length: 0, hash: FileHash())
+                    folder: folder, name: name, partPath: path, descriptor: descriptor, length: 0, hash: RunningHash())
             }
             guard errno == EEXIST else { throw .system("can't create \(path)") }
         }
@@ -73,13 +80,64 @@ package final class PartFile: @unchecked Sendable {
             return nil
         }
         let length = min(UInt64(status.st_size), size - 1)
-        let hash = FileHash()
+        let hash = RunningHash()
         guard hash.update(descriptor, upTo: length) else {
             Glibc.close(descriptor)
             return nil
         }
         return PartFile(
             folder: folder, name: name, partPath: path, descriptor: descriptor, length: length, hash: hash)
+    }
+
+    /// The part of a file of which the hash is known: what an earlier session left of it, hashed, or a new one. The hash is in
+    /// the part's name, so that it is gone on with by whoever wants the same octets, under whatever name.
+    /// - Parameters:
+    ///   - name: for the whole file.
+    ///   - size: of the whole file; nil, and all of it is wanted again.
+    package static func fetch(
+        folder: String, name: String, expected: Fingerprint, size: UInt64?
+    ) throws(FileError) -> PartFile {
+        let path = "\(folder)/\(name).\(expected.digest.hexadecimal.prefix(12)).part"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .system("can't write \(path)") }
+        var status = stat()
+        var length: UInt64 = 0
+        let hash = RunningHash(expected.hash)
+        do throws(FileError) {
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == getuid() else {
+                throw FileError("\(path) is not ours to write")
+            }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                throw FileError("\(path) is being written by somebody else")
+            }
+            if let size, size > 1, status.st_size > 0, UInt64(status.st_size) <= size {
+                // Of a complete one the last octet is wanted again, so that there is something to send.
+                length = min(UInt64(status.st_size), size - 1)
+                guard hash.update(descriptor, upTo: length) else { throw FileError("can't read \(path)") }
+            } else if ftruncate(descriptor, 0) != 0 {
+                throw .system("can't write \(path)")
+            }
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+        return PartFile(
+            folder: folder, name: name, partPath: path, descriptor: descriptor, length: length, hash: hash,
+            expected: expected)
+    }
+
+    /// Forgets what is in it: the sender sends all of the file.
+    package func restart() throws(FileError) {
+        guard ftruncate(descriptor, 0) == 0 else { throw .system("can't write \(partPath)") }
+        length = 0
+        hash = RunningHash(hash.function)
+    }
+
+    /// Takes it off the disk.
+    package func discard() {
+        guard descriptor >= 0 else { return }
+        unlink(partPath)
+        close()
     }
 
     /// Appends what came.
@@ -102,15 +160,22 @@ package final class PartFile: @unchecked Sendable {
         if failed { throw .system("can't write \(partPath)") }
     }
 
-    /// Gives the whole file its name, or the next free one with a number; it is on the disk then.
+    /// Gives the whole file its name, or the next free one with a number; it is on the disk then. One that is not the file
+    /// that was expected is taken off the disk.
     /// - Returns: its path.
     package func complete() throws(FileError) -> String {
+        if let expected, expected != hash.fingerprint {
+            discard()
+            throw FileError(
+                "what came is not the file that was announced: its \(expected.hash.rawValue) is another one")
+        }
         // What a longer part of an earlier session left behind the end.
         guard ftruncate(descriptor, off_t(length)) == 0, fsync(descriptor) == 0 else {
             throw .system("can't write \(partPath)")
         }
         for number in 0..<Self.mostNumbers {
-            let path = "\(folder)/\(FileName.numbered(name, number))"
+            let free = expected == nil ? FileName.numbered(name, number) : FileName.copy(name, number)
+            let path = "\(folder)/\(free)"
             // The name is taken first, by an empty file of our own, so that nothing is ever overwritten.
             let holder = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
             guard holder >= 0 else {
@@ -154,7 +219,7 @@ package final class PartFile: @unchecked Sendable {
     }
 }
 
-extension FileHash {
+extension RunningHash {
     /// Hashes a file's first octets; false when there are fewer or they can't be read.
     func update(_ descriptor: Int32, upTo length: UInt64) -> Bool {
         var piece = [UInt8](repeating: 0, count: 256 << 10)

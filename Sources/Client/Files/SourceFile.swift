@@ -1,4 +1,5 @@
 package import NIOCore
+package import Payloads
 
 #if canImport(Glibc)
     import Glibc
@@ -13,7 +14,7 @@ package final class SourceFile: @unchecked Sendable {
     package let path: String
     package let name: String
     package let size: UInt64
-    private var hash = FileHash()
+    private var hash = RunningHash()
     private var position: UInt64 = 0
     private let descriptor: Int32
 
@@ -33,6 +34,28 @@ package final class SourceFile: @unchecked Sendable {
 
     deinit { close(descriptor) }
 
+    /// SHA-1 and SHA-256 of all of it, which a file-selector wants (RFC 5547 section 6); where it is read from stays as it is.
+    /// - Parameter progress: is told the octets read so far, and says whether to go on.
+    /// - Returns: nil when `progress` said no.
+    package func fingerprints(_ progress: (UInt64) -> Bool) throws(FileError) -> [Fingerprint]? {
+        let hashes = [RunningHash(.sha1), RunningHash(.sha256)]
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        var offset: UInt64 = 0
+        while offset < size {
+            guard progress(offset) else { return nil }
+            let count = pread(descriptor, &piece, piece.count, off_t(offset))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .system("can't read \(path)") }
+            guard count > 0 else { throw FileError("\(path) became shorter while it was read") }
+            piece.withUnsafeBytes { octets in
+                let read = UnsafeRawBufferPointer(rebasing: octets[..<count])
+                for hash in hashes { hash.update(read) }
+            }
+            offset += UInt64(count)
+        }
+        return hashes.map(\.fingerprint)
+    }
+
     /// Of all that was read, in hexadecimal digits.
     package var sha256: String { hash.hexadecimal }
 
@@ -40,13 +63,13 @@ package final class SourceFile: @unchecked Sendable {
     /// - Parameter sha256: of what the receiver has; nil when it doesn't say.
     /// - Returns: false when it isn't, or is longer; the file is then at its start.
     package func skip(to offset: UInt64, sha256: String?) -> Bool {
-        hash = FileHash()
+        hash = RunningHash()
         position = 0
         if offset <= size, hash.update(descriptor, upTo: offset), sha256.map({ $0 == hash.hexadecimal }) ?? true {
             position = offset
             return true
         }
-        hash = FileHash()
+        hash = RunningHash()
         return false
     }
 

@@ -66,6 +66,12 @@ package struct TransferProgress: Sendable {
 
     private static func cut(_ text: String, _ columns: Int) -> String { String(text.prefix(max(columns - 1, 10))) }
 
+    /// `12.3 MB in 0:07, 1.8 MB/s`
+    package static func summary(_ count: UInt64, seconds: Double) -> String {
+        let seconds = max(seconds, 0.001)
+        return "\(bytes(count)) in \(duration(seconds)), \(bytes(UInt64(Double(count) / seconds)))/s"
+    }
+
     /// `12.3 MB`; powers of ten.
     package static func bytes(_ count: UInt64) -> String {
         guard count >= 1000 else { return "\(count) B" }

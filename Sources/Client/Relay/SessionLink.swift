@@ -2,6 +2,7 @@ import MSRP
 import MSRPTransport
 import NIOCore
 import NIOGnuTLS
+import Payloads
 
 /// What speaks over a session's link: a chat, a file that is sent or received. All calls come on the transport's loop.
 protocol LinkUser: AnyObject {
@@ -81,6 +82,15 @@ final class SessionLink: SessionOwner {
 
     /// The To-Path for requests to a peer of this a=path; nil for one that is too long.
     func toPath(_ remotePath: Path) -> Path? { Path(usePath + remotePath.uris) }
+
+    /// Whether the server that we are connected to shows one of the certificates that its answer announced; true where it
+    /// announced none. Behind relays the certificate is the relay's, and was looked at when the connection was made.
+    func shows(oneOf fingerprints: [Fingerprint]) -> Bool {
+        let fingerprints = fingerprints.compactMap { NIOGnuTLS.CertificateFingerprint($0.value) }
+        guard usePath.isEmpty, !fingerprints.isEmpty else { return true }
+        guard let certificate = connection?.peerCertificate else { return false }
+        return NIOGnuTLS.CertificateFingerprint.match(certificate: certificate, oneOf: fingerprints)
+    }
 
     func start() {
         let bound = NIOLoopBound(self, eventLoop: transport.eventLoop)
