@@ -41,6 +41,7 @@ struct ChatRosterTests {
             case .notReached(let person, let how): "not reached \(person.name) \(how)"
             case .renamed(let person, let old): "renamed \(old) \(person.name)"
             case .subject(let text): "subject \(text)"
+            case .title(let text): "title \(text)"
             }
         }
     }
@@ -105,6 +106,66 @@ struct ChatRosterTests {
         #expect(roster.receive(full(1, users + "<user entity='mailto:c'/>")) == .first)
         #expect(roster.present.map(\.name) == ["Al", "Bob", "mailto:c"])
         #expect(words(roster.receive(partial(2, user("a", nickname: "Ali")))) == ["renamed Al Ali"])
+    }
+
+    @Test("the title is told when it changes")
+    func title() {
+        func titled(_ version: Int, _ title: String) -> [UInt8] {
+            Array(
+                """
+                <conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:r@h" state="full"
+                 version="\(version)"><conference-description><display-text>\(title)</display-text>
+                </conference-description><users state="full"/></conference-info>
+                """.utf8)
+        }
+        var roster = ChatRoster()
+        #expect(roster.receive(titled(1, "Lobby")) == .first && roster.title == "Lobby")
+        #expect(words(roster.receive(titled(2, "Hall &#x9B;2"))) == ["title Hall 2"])
+    }
+
+    @Test("somebody is found by nickname, name, address or user part; who is meant must be clear")
+    func find() throws {
+        var roster = ChatRoster()
+        let users =
+            user("alice", nickname: "Al") + user("bob", nickname: "Alice")
+            + "<user entity='sip:carol@h'><display-text>Carol C</display-text></user>"
+            + user("dave", "disconnected") + "<user entity='sip:anonymous-1@anonymous.invalid'/>"
+        #expect(roster.receive(full(1, users)) == .first)
+        func found(_ who: String) -> [String] {
+            switch roster.find(who) {
+            case .none: []
+            case .one(let person): [person.uri]
+            case .several(let people): people.map(\.uri)
+            }
+        }
+        #expect(found("Al") == ["sip:alice@h"] && found("al") == ["sip:alice@h"])
+        // As it is written it is the nickname of one, in other letters the user part of another.
+        #expect(found("Alice") == ["sip:bob@h"] && found("alice") == ["sip:alice@h"])
+        #expect(found("ALICE") == ["sip:alice@h", "sip:bob@h"])
+        #expect(found("carol c") == ["sip:carol@h"] && found("carol@h") == ["sip:carol@h"])
+        #expect(found("sip:carol@h:5070;transport=tcp") == ["sip:carol@h"])
+        #expect(found("dave") == [] && found("eve") == [])
+        #expect(found("sip:anonymous-1@anonymous.invalid") == ["sip:anonymous-1@anonymous.invalid"])
+        let al = try #require(roster.person(at: "sip:alice@h:5060"))
+        #expect(al.name == "Al")
+    }
+
+    @Test("files that the roster lists (urn:ag-projects:xml:ns:conference-info)")
+    func files() throws {
+        let extra = """
+            <ag:resources xmlns:ag="urn:ag-projects:xml:ns:conference-info"><ag:files>
+            <ag:file name="a.txt" hash="sha-1:\(ChatTextTests.sha1)" size="6" sender="sip:alice@h" status="OK"/>
+            <ag:file name="b.txt" hash="md5:00" size="6" sender="sip:alice@h" status="OK"/></ag:files></ag:resources>
+            """
+        let text = """
+            <conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:r@h" state="full" version="1">
+            <conference-description>\(extra)</conference-description><users state="full"/></conference-info>
+            """
+        var roster = ChatRoster()
+        #expect(roster.receive(Array(text.utf8)) == .first)
+        let file = try #require(roster.files.first)
+        #expect(roster.files.count == 1 && file.name == "a.txt" && file.size == 6 && file.sender == "sip:alice@h")
+        #expect(file.bestHash?.hash == .sha1 && file.bestHash?.digest == Array(repeating: 0xAB, count: 20))
     }
 
     @Test("a list for people and one for programs")

@@ -49,8 +49,62 @@ struct ChatTextTests {
             "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: application/im-iscomposing+xml\r\n\r\n<x/>")
         #expect(notice.isSilent && !notice.isText)
         let image = try message("From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\nContent-Type: image/png\r\n\r\n1234")
-        #expect(image.text == "(image/png, 4 bytes)")
+        #expect(image.text == "[image/png, 4 B]")
+        var kept = image
+        kept.attachment = 3
+        #expect(ChatPrinter(style: .lines).line(for: kept, clock: "") == "[sip:a@b] [image/png, 4 B; /save 3]\n")
     }
+
+    @Test("RFC 5438: receipts are not shown, whatever namespace their headers are of")
+    func receipts() throws {
+        let receipt = try message(
+            "From: <sip:a@b>\r\nTo: <sip:c@d>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: x\r\n\r\n"
+                + "Content-Type: message/imdn+xml\r\n\r\n<imdn/>")
+        #expect(receipt.isSilent && receipt.roomLine == nil)
+        let asked = try message(
+            "From: <sip:a@b>\r\nTo: <sip:c@d>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+                + "imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi")
+        #expect(!asked.isSilent && asked.text == "hi")
+    }
+
+    @Test("what was said before has its date on a terminal, and says so in JSON; lines are as ever")
+    func replayed() throws {
+        var text = try message(
+            "From: <sip:a@b>\r\nTo: <sip:c@d>\r\nDateTime: 2026-11-20T10:00:00Z\r\n\r\n"
+                + "Content-Type: text/plain\r\n\r\none\ntwo")
+        #expect(text.seconds == 1_795_168_800)
+        text.isReplayed = true
+        #expect(
+            ChatPrinter(style: .lines).line(for: text, clock: "") == "[sip:a@b] one\n\ttwo\n")
+        #expect(ChatPrinter(style: .json).line(for: text, clock: "").contains("\"replayed\": true"))
+        #expect(
+            ChatPrinter(style: .terminal).line(for: text, clock: "2026-11-20 11:00:00")
+                == "2026-11-20 11:00:00 a: one\n                    two\n")
+    }
+
+    @Test("the room's own lines are known by their headers (RFC 3862 section 3.4), whatever the namespace is called")
+    func roomLines() throws {
+        func line(_ headers: String) throws -> RoomLine? {
+            try message(
+                "From: <sip:r@h>\r\nTo: <sip:r@h>\r\n\(headers)\r\nContent-Type: text/plain\r\n\r\nalice joined"
+            ).roomLine
+        }
+        #expect(try line("NS: confd <urn:x-confd:room>\r\nconfd.Event: joined\r\n")?.event == .joined)
+        #expect(try line("NS: r <urn:x-confd:room>\r\nr.Event: left\r\n")?.event == .left)
+        let unknown = try #require(try line("NS: confd <urn:x-confd:room>\r\nconfd.Event: danced\r\n"))
+        #expect(unknown.event == nil)
+        #expect(try line("NS: confd <urn:example:other>\r\nconfd.Event: joined\r\n") == nil)
+        #expect(try line("confd.Event: joined\r\n") == nil)
+        #expect(try line("") == nil)
+        let file = try #require(
+            try line(
+                "NS: confd <urn:x-confd:room>\r\nconfd.Event: file\r\nconfd.File: name=\"a \\\"b\\\"; c\\\\d.txt\"; "
+                    + "type=text/plain; size=6; sha-1=\(Self.sha1); sender=<sip:al@h;user=phone>\r\n"))
+        #expect(file.event == .file)
+        #expect(file.file?.name == "a \"b\"; c\\d.txt" && file.file?.sender == "sip:al@h;user=phone")
+    }
+
+    static let sha1 = Array(repeating: "AB", count: 20).joined(separator: ":")
 
     @Test("no message can steer the terminal or feign another's line")
     func controls() throws {
@@ -87,10 +141,33 @@ struct ChatTextTests {
             ("/kick bob", .kick("bob")), ("/kick", .wrong("write /kick WHO, such as /kick sip:bob@example.com")),
             ("/invite a b", .wrong("write /invite WHO, such as /invite sip:bob@example.com")),
             ("/msg bob", .wrong("write /msg WHO text, such as /msg sip:bob@example.com hello")),
+            ("/msg \"Bob B\"  hi", .privately(to: "Bob B", "hi")), ("/kick \"Bob B\"", .kick("Bob B")),
+            ("/send  a b.txt ", .send("a b.txt")), ("/send 'a b'", .send("a b")),
+            ("/send", .wrong("write /send FILE, such as /send ~/report.pdf")), ("/files", .files),
+            ("/get 12", .get(12, path: nil)), ("/get 1 my file", .get(1, path: "my file")),
+            ("/get one", .wrong("write /get N [PATH], such as /get 1")),
+            ("/get 0", .wrong("write /get N [PATH], such as /get 1")),
+            ("/save 3 \"x y\"", .save(3, path: "x y")), ("/image p.png", .image("p.png")), ("/cancel", .cancel),
             ("/x", .wrong("there is no /x; /help lists what there is, // says a text that starts with /")),
         ])
     func commands(line: String, input: ChatInput) {
         #expect(ChatInput(line) == input)
+    }
+
+    @Test("/help lists every command once")
+    func help() {
+        let lines = ChatInput.helpText.split(separator: "\n")
+        let names = lines.map { $0.prefix { $0 != " " } }
+        #expect(Set(names).count == names.count)
+        for name in [
+            "/msg", "/send", "/files", "/get", "/save", "/image", "/cancel", "/nick", "/who", "/quit", "//text",
+        ] {
+            #expect(names.contains(Substring(name)))
+        }
+        for name in names where name != "//text" {
+            let input = ChatInput(String(name))
+            if case .wrong(let text) = input { #expect(text.hasPrefix("write \(name)")) }
+        }
     }
 
     @Test("lines are read one by one; the last needs no line end")

@@ -36,8 +36,10 @@ extension ChatClient {
             if phase != .leaving || hasLostSession { failure = .lost("the server ended the call\(reason)") }
         case .reinvite(let call, let transaction, let request), .update(let call, let transaction, let request):
             if call == dialog { await renegotiate(transaction, request) }
-        case .invite(_, let transaction, _):
-            await stack?.respond(to: transaction, status: 486)
+        case .invite(_, let transaction, let request):
+            // Rooms may offer each file to everybody. The user gets those that he wants, and 603 says not to ask again.
+            let isFile = request.body.map { FileNegotiation.isMeant(by: $0.content) } ?? false
+            await stack?.respond(to: transaction, status: isFile ? 603 : 486)
         case .inDialogRequest(_, let transaction, let request):
             await take(transaction, request)
         case .request(let transaction, let request), .notify(_, let transaction, let request),
@@ -51,7 +53,7 @@ extension ChatClient {
     }
 
     /// The text of a Reason header (RFC 3326), else all of it.
-    private static func words(of reason: String) -> String {
+    static func words(of reason: String) -> String {
         guard let start = reason.firstRange(of: "text=\"") else { return reason }
         return String(reason[start.upperBound...].prefix { $0 != "\"" })
     }
@@ -140,7 +142,7 @@ extension ChatClient {
 
 extension Ending {
     /// For people.
-    fileprivate var text: String {
+    var text: String {
         switch self {
         case .bye: "the server hung up"
         case .hungUp: "we hung up"

@@ -230,7 +230,12 @@ extension ChatClient {
     }
 
     private func take(_ document: [UInt8]) async {
-        switch roster.receive(document) {
+        let hadFiles = !roster.files.isEmpty
+        let outcome = roster.receive(document)
+        if hadFiles || !roster.files.isEmpty {
+            files.replace(roster.files, now: InternetDateTime.seconds(console.clock().dateTime) ?? 0)
+        }
+        switch outcome {
         case .ignored, .ended:
             break
         case .incomplete:
@@ -264,6 +269,7 @@ extension ChatClient {
         case .notReached(let person, let departure):
             "\(person.name) could not be reached" + (departure == .busy ? ": busy" : "")
         case .renamed(let person, let old): "\(old) is now called \(person.name)"
+        case .title(let title): title.isEmpty ? "the room has no title now" : "the title is now \(title)"
         case .subject(let subject): subject.isEmpty ? "the room has no subject now" : "subject: \(subject)"
         }
     }

@@ -25,6 +25,14 @@ package actor ChatClient {
         /// The subscription's timer of this number ran out.
         case subscriptionDue(Int)
         case rosterOverdue
+        /// The line that the user types has changed.
+        case typed(isEmpty: Bool)
+        case typingDue
+        /// Of the transfer of this number.
+        case file(Int, FileHappening)
+        /// The picture that the user wants to show was read.
+        case picture(name: String, Result<[UInt8], FileError>)
+        case saved(Result<String, FileError>)
         case interrupted
     }
 
@@ -54,13 +62,10 @@ package actor ChatClient {
 
     let options: ChatOptions
     let printer: ChatPrinter
-    private let nextLine: @Sendable () async -> String?
-    let output: @Sendable (String) -> Void
-    let notices: @Sendable (String) -> Void
-    private let clock: @Sendable () -> (display: String, dateTime: String)
+    let console: ChatConsole
     let logger: Logger
     private let happenings: AsyncStream<Happening>
-    private let happened: AsyncStream<Happening>.Continuation
+    let happened: AsyncStream<Happening>.Continuation
 
     var phase = Phase.calling
     var failure: ClientError?
@@ -91,6 +96,27 @@ package actor ChatClient {
     /// `/who` was asked before the server had told.
     var awaitsRoster = false
 
+    /// The files that the room has told of, and those that are being sent or got.
+    var files = RoomFiles()
+    var orders: [FileOrder] = []
+    var transfer: FileTransfer?
+    var lastTransfer = 0
+    var untransferred = 0
+    var transportConfiguration: TransportConfiguration?
+    /// On a loop of its own: disks are written and read on it.
+    var filesTransport: TransportHandle?
+    var attachments = ChatAttachments()
+    /// Pictures that are being read or saved.
+    var diskErrands = 0
+
+    var typing = TypingTeller()
+    var typers = TypingWatch()
+    private var typersText: String?
+    private var awaitsTyping = false
+    /// When the session began, seconds since 1970: what was said before is replayed.
+    private var joined: Int64?
+    private let start = ContinuousClock.now
+
     private var inputEnded = false
     private var isReading = false
     private var isWaiting = false
@@ -105,25 +131,14 @@ package actor ChatClient {
     private var awaitsReports = false
     private var received = 0
 
-    /// - Parameters:
-    ///   - nextLine: the input; nil is its end.
-    ///   - output: takes messages, with their line ends.
-    ///   - notices: takes what happens beside them, without.
-    ///   - clock: the time of day for people, and the moment as RFC 3339 has it.
-    package init(
-        options: ChatOptions, printer: ChatPrinter, nextLine: @escaping @Sendable () async -> String?,
-        output: @escaping @Sendable (String) -> Void, notices: @escaping @Sendable (String) -> Void,
-        clock: @escaping @Sendable () -> (display: String, dateTime: String), logger: Logger
-    ) {
+    package init(options: ChatOptions, printer: ChatPrinter, console: ChatConsole, logger: Logger) {
         self.options = options
         room = options.room
         focus = options.peer.target
-        credentials = ChatCredentials(username: options.identity.user, password: options.password)
+        credentials = ChatCredentials(
+            username: options.username ?? options.identity.user, password: options.password)
         self.printer = printer
-        self.nextLine = nextLine
-        self.output = output
-        self.notices = notices
-        self.clock = clock
+        self.console = console
         self.logger = logger
         (happenings, happened) = AsyncStream.makeStream()
         let accept = options.plainText ? ["text/plain"] : ["message/cpim", "text/plain"]
@@ -137,6 +152,19 @@ package actor ChatClient {
 
     /// Leaves the room in an orderly way; from a signal handler's task.
     package nonisolated func leave() { happened.yield(.interrupted) }
+
+    /// The line that the user types on a terminal has changed.
+    package nonisolated func typed(isEmpty: Bool) { happened.yield(.typed(isEmpty: isEmpty)) }
+
+    func output(_ text: String) { console.output(text) }
+
+    func notices(_ text: String) { console.notice(text) }
+
+    /// Seconds on a clock that never goes back.
+    var now: Double {
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
 
     /// Takes part until the input ends, the user leaves, or the server ends it.
     package func run() async throws(ClientError) -> ChatOutcome {
@@ -158,10 +186,12 @@ package actor ChatClient {
         }
         await stack.shutdown()
         await transport.shutdown()
+        await filesTransport?.shutdown()
         withExtendedLifetime(pipe) {}
         if let failure { throw failure }
         if let wanted = options.exitAfter, received < wanted { return .incomplete(received: received) }
-        return undelivered > 0 ? .undelivered(undelivered) : .complete
+        if undelivered > 0 { return .undelivered(undelivered) }
+        return untransferred > 0 ? .untransferred(untransferred) : .complete
     }
 
     private func call() async {
@@ -190,6 +220,7 @@ package actor ChatClient {
             let security = LinkSecurity(usesTLS: options.usesTLS, verifies: false)
             configuration = try ClientTransport.configuration(security, identity: identity)
         }
+        transportConfiguration = configuration
         let transport = await ClientTransport.start(configuration, logger: logger)
         let chunkSize = options.chunkSize
         let happened = happened
@@ -230,7 +261,7 @@ package actor ChatClient {
     private func handle(_ happening: Happening) async {
         switch happening {
         case .sip(let event):
-            await handle(event)
+            if await !handleForFile(event) { await handle(event) }
             await goOn()
         case .session(let event): await handle(event)
         case .line(let line):
@@ -257,6 +288,24 @@ package actor ChatClient {
         case .rosterOverdue:
             rosterOverdue()
             await goOn()
+        case .typed(let isEmpty):
+            await tell(typing.typed(isEmpty: isEmpty, now: now))
+        case .typingDue:
+            awaitsTyping = false
+            await tell(typing.tick(now: now))
+            typers.tick(now: now)
+            showTypers()
+        case .file(let number, let happening):
+            await handle(number, happening)
+            await goOn()
+        case .picture(let name, let result):
+            diskErrands -= 1
+            await show(picture: name, result)
+            await goOn()
+        case .saved(let result):
+            diskErrands -= 1
+            saved(result)
+            await goOn()
         case .interrupted:
             if phase == .chatting || phase == .connecting { await hangUp() } else { phase = .over }
         }
@@ -268,11 +317,11 @@ package actor ChatClient {
         if !inputEnded {
             guard !isReading, outstanding.count < Self.window, outstandingOctets < Self.windowOctets else { return }
             isReading = true
-            let (nextLine, happened) = (nextLine, happened)
+            let (nextLine, happened) = (console.nextLine, happened)
             Task { happened.yield(.line(await nextLine())) }
             return
         }
-        guard outstanding.isEmpty, !awaitsErrands else { return }
+        guard outstanding.isEmpty, !awaitsErrands, transfer == nil, orders.isEmpty, diskErrands == 0 else { return }
         // A BYE now could be at the room before them.
         guard unreported.isEmpty else {
             if !awaitsReports { after(Self.reportTime, .reportsOverdue) }
@@ -295,7 +344,10 @@ package actor ChatClient {
 
     func hangUp() async {
         guard phase != .leaving, phase != .over else { return }
+        await dropFiles()
+        guard phase != .leaving, phase != .over else { return }
         phase = .leaving
+        showTypers()
         if let dialog { await stack?.bye(dialog) }
         if let session { try? await session.onLoop { $0.close() } }
         after(failure == nil ? Self.farewell : Self.shortFarewell, .farewellOverdue)
@@ -312,6 +364,7 @@ package actor ChatClient {
         case .bound:
             guard phase == .connecting else { return }
             phase = .chatting
+            joined = InternetDateTime.seconds(console.clock().dateTime)
             notice("joined \(room)")
             if showsParticipants { await subscribe() }
             if let nickname = options.nickname { await obey(.nick(nickname)) }
@@ -329,7 +382,7 @@ package actor ChatClient {
             unreported.removeAll { $0 == report.messageID }
             if !report.status.isSuccess { notice("a message did not reach everybody: \(report.status)") }
         case .nicknameAnswered(let status):
-            notice(status.isSuccess ? "nickname accepted" : "nickname refused: \(status)")
+            notice(status.isSuccess ? "nickname accepted" : "nickname refused: \(Self.refusal(ofNickname: status))")
         case .closed(let error):
             if phase == .reserving {
                 failure = error
@@ -344,7 +397,17 @@ package actor ChatClient {
         await goOn()
     }
 
-    private func undelivered(because reason: String) {
+    /// RFC 7701 section 7.1.
+    private static func refusal(ofNickname status: Status) -> String {
+        switch status.code {
+        case 403: "you may not set one here (\(status))"
+        case 424: "the room can't take this one (\(status))"
+        case 425: "somebody has it already, or it is kept for somebody (\(status))"
+        default: "\(status)"
+        }
+    }
+
+    func undelivered(because reason: String) {
         undelivered += 1
         notice("a message was not delivered: \(reason)")
     }
@@ -353,10 +416,97 @@ package actor ChatClient {
         guard let message = ChatMessage(contentType: contentType, body: body, me: options.identity) else {
             return notice("a message that is no message/cpim was skipped")
         }
-        guard !message.isSilent else { return }
         let isFromRoom = message.from.flatMap { SIPURI($0) }.map { $0.isSamePerson(as: room) } ?? false
+        if isFromRoom, let line = message.roomLine { return show(line, message) }
+        if let from = message.from, !message.isTyping { typers.said(from) }
+        if message.isTyping { takeTyping(message) }
+        defer { showTypers() }
+        guard !message.isSilent else { return }
         if !isFromRoom { received += 1 }
-        output(printer.line(for: message, clock: clock().display))
+        var shown = message
+        if let joined, let seconds = message.seconds, seconds < joined { shown.isReplayed = true }
+        if !message.isText { shown.attachment = attachments.add(type: message.contentType, content: message.content) }
+        var time = console.clock().display
+        if printer.style == .terminal {
+            if let person = message.from.flatMap({ roster.person(at: $0) }), person.nickname != nil {
+                shown.displayName = person.name
+            }
+            if shown.isReplayed, let seconds = shown.seconds { time = console.moment(seconds) }
+        }
+        output(printer.line(for: shown, clock: time))
+    }
+
+    /// What the room itself says. Who watches the roster knows most of it already, and better.
+    private func show(_ line: RoomLine, _ message: ChatMessage) {
+        let text = message.text
+        if line.event == .file, let file = line.file {
+            let (entry, isNew) = files.add(file, told: message.seconds)
+            guard isNew else { return }
+            if printer.style == .json { return output(printer.event(entry)) }
+            return notice(announcement(of: entry))
+        }
+        if printer.style == .json { return output(printer.event(line, text: text, time: message.dateTime)) }
+        switch line.event {
+        case .joined, .left, .subject, .nickname:
+            if !roster.isKnown || subscription.isOver { notice(text) }
+        case .welcome, .file, .congestion, .history, nil: notice(text)
+        }
+    }
+
+    /// `alice put report.pdf into the room (application/pdf, 1.2 MB); /get 3`
+    func announcement(of entry: RoomFiles.Entry) -> String {
+        let facts = [entry.file.type, entry.file.size.map(TransferProgress.bytes)].compactMap { $0 }
+        let text =
+            "\(entry.file.sender.map(name) ?? "somebody") put \(FileName.sanitised(entry.file.name)) into the room"
+            + (facts.isEmpty ? "" : " (\(facts.joined(separator: ", ")))") + "; /get \(entry.number)"
+        return text.withoutControls(keepingLines: false)
+    }
+
+    /// What somebody is called, as far as the server tells.
+    func name(of uri: String) -> String {
+        roster.person(at: uri)?.name ?? SIPURI(uri)?.user ?? uri
+    }
+
+    // MARK: Typing
+
+    private func takeTyping(_ message: ChatMessage) {
+        guard options.showsTyping, let from = message.from, let notice = TypingNotice(parsing: message.content),
+            SIPURI(from).map({ !$0.isSamePerson(as: options.identity) }) ?? true
+        else { return }
+        let person = roster.person(at: from)?.name ?? message.displayName ?? name(of: from)
+        typers.received(
+            isActive: notice.isActive, from: from, name: person.withoutControls(keepingLines: false),
+            refresh: notice.refresh, now: now)
+    }
+
+    private func showTypers() {
+        let text = phase == .chatting ? typers.text : nil
+        if text != typersText { console.status(.typing(text)) }
+        typersText = text
+        watchTyping()
+    }
+
+    private func watchTyping() {
+        guard !awaitsTyping, phase == .chatting, typersText != nil || typing.isTyping else { return }
+        awaitsTyping = true
+        after(.seconds(1), .typingDue)
+    }
+
+    /// Tells the others whether the user is typing, where the room takes such notices.
+    private func tell(_ notice: TypingTeller.Notice?) async {
+        defer { watchTyping() }
+        guard let notice, options.showsTyping, phase == .chatting, let media, media.format == .cpim,
+            media.wrappedTypes.allows(TypingNotice.contentType)
+        else { return }
+        let document = TypingNotice(
+            isActive: notice == .active, refresh: notice == .active ? TypingTeller.refresh : nil
+        ).document
+        let body = wrapped(Array(document.utf8), type: TypingNotice.contentType, to: room)
+        if let session {
+            _ = try? await session.onLoop {
+                $0.send(contentType: "message/cpim", body: body, wantsReport: false, isFleeting: true)
+            }
+        }
     }
 
     // MARK: What the user wants
@@ -371,9 +521,7 @@ package actor ChatClient {
             guard media?.chatroom?.privateMessages == true else {
                 return notice("this room can't carry private messages yet")
             }
-            guard let receiver = ChatAddress.uri(of: to, domain: options.identity.host) else {
-                return notice("'\(to)' is not an address")
-            }
+            guard let receiver = address(of: to) else { return }
             await send(text, to: receiver)
         case .nick(let name):
             guard media?.chatroom?.nicknames == true else { return notice("this room can't set nicknames yet") }
@@ -385,31 +533,66 @@ package actor ChatClient {
         case .invite(let who):
             await refer(who, method: nil)
         case .kick(let who):
-            await refer(who, method: "BYE")
+            if let uri = address(of: who) { await refer(uri.description, method: "BYE") }
+        case .send(let path): await sendFile(path)
+        case .image(let path): showPicture(path)
+        case .files: showFiles()
+        case .get(let number, let path): await getFile(number, path: path)
+        case .save(let number, let path): save(number, path)
+        case .cancel: await cancelFiles()
         case .quit:
             inputEnded = true
             waitIsOver = true
+            if let transfer { notice("leaving when \(transfer.name) is through; Ctrl-C leaves at once") }
         case .help:
-            notices(ChatInput.helpText)
+            notices("commands:")
+            for line in ChatInput.helpText.split(separator: "\n") { notices("  \(line)") }
         case .wrong(let text):
             notices(text)
         }
     }
 
-    private func send(_ text: String, to receiver: SIPURI) async {
-        var body = ByteBuffer()
-        var contentType = "text/plain;charset=UTF-8"
-        if media?.format == .cpim {
-            body.writeBytes(
-                CPIMWrapper.head(
-                    from: CPIMAddress(uri: options.identity.description), to: [CPIMAddress(uri: receiver.description)],
-                    dateTime: clock().dateTime, contentType: contentType))
-            contentType = "message/cpim"
+    /// Who is meant by a nickname, a name or an address; somebody who isn't in the roster is addressed as he is written.
+    private func address(of who: String) -> SIPURI? {
+        switch roster.find(who) {
+        case .one(let person):
+            if let uri = SIPURI(person.uri) { return uri }
+        case .several(let people):
+            let addresses = people.prefix(5).map(\.uri).joined(separator: ", ")
+            notices("'\(who)' may be one of \(addresses): give the address")
+            return nil
+        case .none: break
         }
-        body.writeString(text)
-        let (type, message, usesRelay) = (contentType, body, options.relay != nil)
+        if let uri = ChatAddress.uri(of: who, domain: options.identity.host) { return uri }
+        notices("'\(who)' is nobody here, and not an address")
+        return nil
+    }
+
+    private func send(_ text: String, to receiver: SIPURI) async {
+        typing.said()
+        let contentType = "text/plain;charset=UTF-8"
+        guard media?.format == .cpim else {
+            return await send(ByteBuffer(string: text), contentType: contentType)
+        }
+        await send(wrapped(Array(text.utf8), type: contentType, to: receiver), contentType: "message/cpim")
+    }
+
+    func wrapped(_ content: [UInt8], type: String, to receiver: SIPURI) -> ByteBuffer {
+        var body = ByteBuffer()
+        body.writeBytes(
+            CPIMWrapper.head(
+                from: CPIMAddress(uri: options.identity.description), to: [CPIMAddress(uri: receiver.description)],
+                dateTime: console.clock().dateTime, contentType: type))
+        body.writeBytes(content)
+        return body
+    }
+
+    func send(_ message: ByteBuffer, contentType: String) async {
+        let usesRelay = options.relay != nil
         guard let session,
-            let id = try? await session.onLoop({ $0.send(contentType: type, body: message, wantsReport: usesRelay) })
+            let id = try? await session.onLoop({
+                $0.send(contentType: contentType, body: message, wantsReport: usesRelay)
+            })
         else { return undelivered(because: "it can't be sent") }
         if usesRelay {
             if unreported.count >= Self.window { unreported.removeFirst() }

@@ -13,6 +13,12 @@ package struct ChatMessage: Equatable, Sendable {
     /// Of the content, in lower case without parameters.
     package var contentType: String
     package var content: [UInt8]
+    /// What the room marks its own lines with; to be believed of messages from the room only.
+    package var roomLine: RoomLine?
+    /// It was said before this participant came.
+    package var isReplayed = false
+    /// The number that the content can be saved by.
+    package var attachment: Int?
 
     /// - Parameter me: messages to this address are private.
     /// Nil when it says it is message/cpim and isn't.
@@ -32,7 +38,11 @@ package struct ChatMessage: Equatable, Sendable {
         isPrivate = message.to.contains { SIPURI($0.uri).map { $0.isSamePerson(as: me) } ?? false }
         self.contentType = message.contentType?.essence.lowercased() ?? "text/plain"
         content = Array(octets[message.bodyOffset...])
+        roomLine = RoomLine(message)
     }
+
+    /// When it was said, seconds since 1970; nil when it doesn't say.
+    package var seconds: Int64? { dateTime.flatMap { InternetDateTime.seconds($0) } }
 
     /// To participants with text/plain the room writes `sender: text`.
     private mutating func takeSenderFromText() {
@@ -46,15 +56,20 @@ package struct ChatMessage: Equatable, Sendable {
     /// What people say, as opposed to what programs tell each other.
     package var isText: Bool { contentType.hasPrefix("text/") }
 
-    /// Typing notices (RFC 3994), receipts and the like, which a terminal need not show.
-    package var isSilent: Bool {
-        contentType == "application/im-iscomposing+xml" || contentType.hasPrefix("message/imdn")
-    }
+    /// Typing notices (RFC 3994), receipts and the like, which a terminal need not show as messages. Receipts (RFC 5438) are
+    /// not answered either: whether somebody has read something is nobody's business by default.
+    package var isSilent: Bool { isTyping || contentType.hasPrefix("message/imdn") }
+
+    /// A typing notice.
+    package var isTyping: Bool { contentType == TypingNotice.contentType }
 
     /// The text, control characters other than line ends and tabs left out so that no message can steer a terminal;
     /// for other content a word about it.
     package var text: String {
-        guard isText else { return "(\(contentType), \(content.count) bytes)" }
+        guard isText else {
+            let size = TransferProgress.bytes(UInt64(content.count))
+            return "[\(contentType), \(size)\(attachment.map { "; /save \($0)" } ?? "")]"
+        }
         return String(decoding: content, as: UTF8.self).withoutControls(keepingLines: true)
     }
 }

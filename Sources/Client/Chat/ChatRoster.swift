@@ -47,6 +47,14 @@ package struct ChatRoster: Sendable {
         case notReached(Person, Departure)
         case renamed(Person, from: String)
         case subject(String)
+        case title(String)
+    }
+
+    /// Who somebody means by a name.
+    package enum Match: Equatable, Sendable {
+        case none
+        case one(Person)
+        case several([Person])
     }
 
     package enum Outcome: Equatable, Sendable {
@@ -65,6 +73,9 @@ package struct ChatRoster: Sendable {
     private var tracker = ConferenceTracker()
     package private(set) var people: [Person] = []
     package private(set) var subject: String?
+    package private(set) var title: String?
+    /// What can be had from the room, as far as the server tells it here.
+    package private(set) var files: [RoomFile] = []
 
     package init() {}
 
@@ -87,7 +98,26 @@ package struct ChatRoster: Sendable {
         let before = self
         people = (info.users?.list ?? []).map { Person($0) }
         subject = info.description?.subject.flatMap { $0.isEmpty ? nil : $0.withoutControls(keepingLines: false) }
+        title = info.description?.displayText.flatMap { $0.isEmpty ? nil : $0.withoutControls(keepingLines: false) }
+        files = (info.description?.files ?? []).prefix(RoomFiles.maximum).compactMap(RoomFile.init)
         return isFirst ? .first : .changed(changes(since: before))
+    }
+
+    /// Somebody by nickname, display name, address or its user part, as it is written or else whatever its letters' case is.
+    package func find(_ who: String) -> Match {
+        let candidates = people.filter(\.presence.isListed)
+        for isExact in [true, false] {
+            let found = candidates.filter { $0.isCalled(who, isExact: isExact) }
+            if let first = found.first { return found.count == 1 ? .one(first) : .several(found) }
+        }
+        return .none
+    }
+
+    /// Who has this address; port and parameters aside.
+    package func person(at uri: String) -> Person? {
+        if let exact = people.first(where: { $0.uri == uri }) { return exact }
+        guard let uri = SIPURI(uri) else { return nil }
+        return people.first { SIPURI($0.uri).map { uri.isSamePerson(as: $0) } ?? false }
     }
 
     private func changes(since before: ChatRoster) -> [Change] {
@@ -116,12 +146,22 @@ package struct ChatRoster: Sendable {
         for person in before.people where person.presence.isHere && !now.contains(person.uri) {
             changes.append(.left(person, .departed))
         }
+        if title != before.title { changes.append(.title(title ?? "")) }
         if subject != before.subject { changes.append(.subject(subject ?? "")) }
         return changes
     }
 }
 
 extension ChatRoster.Person {
+    fileprivate func isCalled(_ who: String, isExact: Bool) -> Bool {
+        if let address = SIPURI(who), SIPURI(uri).map({ address.isSamePerson(as: $0) }) ?? (uri == who) { return true }
+        let names = [nickname, displayName, SIPURI(uri)?.user, uri.drop { $0 != ":" }.dropFirst().description, uri]
+        return names.contains { name in
+            guard let name else { return false }
+            return isExact ? name == who : name.lowercased() == who.lowercased()
+        }
+    }
+
     init(_ user: ConferenceInfo.User) {
         uri = user.entity.withoutControls(keepingLines: false)
         displayName = user.displayText.flatMap { $0.isEmpty ? nil : $0 }

@@ -1,7 +1,6 @@
 import MSRP
 import MSRPTransport
 import NIOCore
-import NIOGnuTLS
 import Payloads
 
 /// The client's end of one chat session, confined to the transport's loop: binds, sends, receives.
@@ -79,13 +78,16 @@ final class MessageSession: LinkUser {
     }
 
     /// Sends a message whole, or in chunks when it's long.
-    /// - Parameter wantsReport: whether the other end is to report that it has the message (RFC 4975 section 7.1.3).
+    /// - Parameters:
+    ///   - wantsReport: whether the other end is to report that it has the message (RFC 4975 section 7.1.3).
+    ///   - isFleeting: nobody needs to know what becomes of it (RFC 3994 section 4): no answers, no reports.
     /// - Returns: its Message-ID; nil when it can't be sent.
-    func send(contentType: String, body: ByteBuffer, wantsReport: Bool) -> MessageID? {
+    func send(contentType: String, body: ByteBuffer, wantsReport: Bool, isFleeting: Bool = false) -> MessageID? {
         guard let connection, connection.isOpen else { return nil }
         let id = MessageID(UInt64.random(in: .min ... .max))
         let message = OutgoingMessage(
-            messageID: id, contentType: contentType, body: body, successReport: wantsReport ? .yes : nil)
+            messageID: id, contentType: contentType, body: body,
+            successReport: isFleeting ? .no : wantsReport ? .yes : nil, failureReport: isFleeting ? .no : nil)
         let isSent = connection.withOutput { output in
             (try? endpoint?.send(message, now: .now(), into: &output)) != nil
         }
@@ -145,12 +147,8 @@ final class MessageSession: LinkUser {
         } else {
             endpoint?.redirect(to: remotePath)
         }
-        // Behind relays the certificate is the relay's, and was looked at when the connection was made.
-        let fingerprints = terms.fingerprints.compactMap { NIOGnuTLS.CertificateFingerprint($0.value) }
-        if link.usePath.isEmpty, !fingerprints.isEmpty {
-            guard let certificate = connection.peerCertificate,
-                NIOGnuTLS.CertificateFingerprint.match(certificate: certificate, oneOf: fingerprints)
-            else { return end(.lost("the server's certificate is not the one it announced (RFC 4975 section 14.4)")) }
+        guard link.shows(oneOf: terms.fingerprints) else {
+            return end(.lost("the server's certificate is not the one it announced (RFC 4975 section 14.4)"))
         }
         if terms.isActive {
             connection.withOutput { output in

@@ -3,6 +3,7 @@ internal import Client
 internal import Logging
 internal import Payloads
 internal import SIP
+internal import Synchronization
 internal import UnixSignals
 
 #if canImport(Glibc)
@@ -18,20 +19,26 @@ struct ChatCommand: AsyncParsableCommand {
             Calls the room, prints what others say and sends each line of standard input. Lines that start with / are \
             commands; /help lists them.
 
-            On a terminal a message is shown as 'time name: text'. Elsewhere, for tools, as '[sip:who@host] text' with \
-            a tab before each further line of the text; --json prints one object a line: from, name, private, time, \
-            type, size, text. What happens beside messages goes to standard error, after '* '.
+            On a terminal a message is shown as 'time name: text'; what was said before you came has its date. Elsewhere, \
+            for tools, as '[sip:who@host] text' with a tab before each further line of the text; --json prints one object \
+            a line: kind (message, content; room, file, files, participants), from, name, private, replayed, time, type, \
+            size, save, text. What happens beside messages goes to standard error, after '* '.
 
-            When the input ends, the client waits until all is acknowledged, leaves with BYE, and exits; --wait and \
-            --exit-after make it stay to hear the others.
+            /send FILE puts a file into the room, /files lists those that are there, /get N gets one: into the folder you \
+            are in unless you say where, under a name that nobody has, and checked by its hash. What is there of it \
+            from an earlier try (NAME.HASH.part) is not sent again.
+
+            When the input ends, the client waits until all is acknowledged and all files are through, leaves with BYE, \
+            and exits; --wait and --exit-after make it stay to hear the others.
 
             Exit status: 0 all went well, 1 the server refused, 2 no answer, 3 the call or its connection was lost, \
-            4 messages were not delivered, or fewer came than --exit-after wanted.
+            4 messages were not delivered, files not sent or not got, or fewer messages came than --exit-after wanted.
 
             Examples:
               confd chat sip:lobby@127.0.0.1 --as sip:alice@127.0.0.1
               echo hello | confd chat sip:lobby@127.0.0.1 --as sip:bob@127.0.0.1 --transport tcp
               confd chat sip:lobby@127.0.0.1 --as sip:carol@127.0.0.1 --exit-after 10 --wait 60 < /dev/null
+              echo /send report.pdf | confd chat sip:lobby@127.0.0.1 --as sip:bob@127.0.0.1
               confd chat sip:conference@127.0.0.1 --as sip:alice@127.0.0.1 --invite bob --invite sip:carol@127.0.0.1
             """)
 
@@ -43,6 +50,12 @@ struct ChatCommand: AsyncParsableCommand {
 
     @ArgumentParser.Option(help: ArgumentHelp("The name to be shown as.", valueName: "name"))
     var nick: String?
+
+    @ArgumentParser.Option(
+        help: ArgumentHelp(
+            "The name of your account, where it is not the user part of --as: an alias may be called by another name.",
+            valueName: "name"))
+    var user: String?
 
     @ArgumentParser.Option(
         help: ArgumentHelp(
@@ -84,6 +97,13 @@ struct ChatCommand: AsyncParsableCommand {
 
     @Flag(help: "Offer text/plain alone, like clients that know nothing of chat rooms.")
     var plainText = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: ArgumentHelp(
+            "Let the others see that you are typing, and see that they are.",
+            discussion: "Done by default on a terminal; elsewhere nobody types."))
+    var typing: Bool = true
 
     @Flag(help: "Print messages as JSON, one object a line.")
     var json = false
@@ -144,6 +164,8 @@ struct ChatCommand: AsyncParsableCommand {
         case .complete: return
         case .undelivered(let count):
             StandardError.write("confd chat: \(count) message\(count == 1 ? " was" : "s were") not delivered")
+        case .untransferred(let count):
+            StandardError.write("confd chat: \(count) file\(count == 1 ? " was" : "s were") not sent or got")
         case .incomplete(let received):
             StandardError.write("confd chat: only \(received) of \(exitAfter ?? 0) messages came")
         }
@@ -167,6 +189,8 @@ struct ChatCommand: AsyncParsableCommand {
         guard peer.uri.user != nil else { throw .usage("'\(room)' names no room; write sip:room@host") }
         var options = ChatOptions(peer: peer, identity: me)
         options.nickname = nick
+        options.username = user
+        options.showsTyping = typing && isatty(STDOUT_FILENO) == 1 && !json
         options.password = password ?? getenv("CONFD_PASSWORD").map { String(cString: $0) }
         options.usesTLS = usesTLS
         options.isPassive = passive
@@ -210,22 +234,43 @@ struct ChatCommand: AsyncParsableCommand {
 
     private func chat(_ options: ChatOptions) async throws(ClientError) -> ChatOutcome {
         let isTerminal = isatty(STDOUT_FILENO) == 1
+        let session = ChatSessionBox()
+        let terminal = isTerminal && !json ? ChatTerminal(typed: { session.client?.typed(isEmpty: $0) }) : nil
         let input = LineReader(descriptor: STDIN_FILENO)
+        let console = ChatConsole(
+            nextLine: { if let terminal, terminal.hasInput { await terminal.next() } else { await input.next() } },
+            output: { if let terminal { terminal.write($0) } else { StandardOutput.write($0) } },
+            notice: { if let terminal { terminal.notice($0) } else { StandardError.write("* \($0)") } },
+            status: { terminal?.show($0) }, clock: Clock.now, moment: Clock.moment)
         let client = ChatClient(
             options: options, printer: ChatPrinter(style: json ? .json : isTerminal ? .terminal : .lines),
-            nextLine: { await input.next() }, output: { StandardOutput.write($0) },
-            notices: { StandardError.write("* \($0)") }, clock: Clock.now, logger: way.logger(label: "chat"))
+            console: console, logger: way.logger(label: "chat"))
+        session.client = client
+        terminal?.open()
+        defer { terminal?.close() }
         let signals = Task {
             var isSecond = false
             for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
-                if isSecond { _exit(130) }
+                if isSecond {
+                    terminal?.close()
+                    _exit(130)
+                }
                 isSecond = true
                 client.leave()
             }
         }
         defer { signals.cancel() }
-        if isTerminal, !quiet { StandardError.write("* calling \(options.peer.target); /help lists the commands") }
+        if isTerminal, !quiet { console.notice("calling \(options.peer.target); /help lists the commands") }
         return try await client.run()
+    }
+}
+
+/// The client, for the terminal, which is there before it.
+private final class ChatSessionBox: Sendable {
+    private let box = Mutex<ChatClient?>(nil)
+    var client: ChatClient? {
+        get { box.withLock { $0 } }
+        set { box.withLock { $0 = newValue } }
     }
 }
 
@@ -235,12 +280,28 @@ enum Clock {
     @Sendable static func now() -> (display: String, dateTime: String) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        var local = tm()
-        localtime_r(&now.tv_sec, &local)
-        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
         return (
-            "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec))",
+            time(of: local(now.tv_sec)),
             InternetDateTime.format(seconds: Int64(now.tv_sec), milliseconds: now.tv_nsec / 1_000_000)
         )
     }
+
+    /// A moment in seconds since 1970 as local date and time.
+    @Sendable static func moment(_ seconds: Int64) -> String {
+        let local = local(time_t(seconds))
+        return "\(Int(local.tm_year) + 1900)-\(two(local.tm_mon + 1))-\(two(local.tm_mday)) \(time(of: local))"
+    }
+
+    private static func local(_ seconds: time_t) -> tm {
+        var seconds = seconds
+        var local = tm()
+        localtime_r(&seconds, &local)
+        return local
+    }
+
+    private static func time(of local: tm) -> String {
+        "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec))"
+    }
+
+    private static func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

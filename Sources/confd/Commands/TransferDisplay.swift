@@ -54,7 +54,7 @@ final class TransferDisplay: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    private static var columns: Int {
+    static var columns: Int {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
@@ -65,9 +65,7 @@ struct TransferTime {
     private let start = TransferDisplay.now
 
     func text(_ bytes: UInt64) -> String {
-        let seconds = max(TransferDisplay.now - start, 0.001)
-        let rate = TransferProgress.bytes(UInt64(Double(bytes) / seconds))
-        return "\(TransferProgress.bytes(bytes)) in \(TransferProgress.duration(seconds)), \(rate)/s"
+        TransferProgress.summary(bytes, seconds: TransferDisplay.now - start)
     }
 
     var milliseconds: Int { Int((TransferDisplay.now - start) * 1000) }
