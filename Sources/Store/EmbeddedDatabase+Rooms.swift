@@ -36,7 +36,7 @@ extension EmbeddedDatabase: RoomStore {
     /// Changes a room in one step, whatever other processes do at the same time.
     ///
     /// - Parameter change: gets the room, or nil when nothing is stored; nil in it afterwards: the room is forgotten,
-    ///   with its policy document. What it throws changes nothing, and comes out as a StoreError.
+    ///   with its policy document and history. What it throws changes nothing, and comes out as a StoreError.
     package func update<Answer: Sendable>(
         _ address: RoomAddress, _ change: @escaping @Sendable (inout StoredRoom?) throws -> Answer
     ) async throws(StoreError) -> Answer {
@@ -110,6 +110,7 @@ extension EmbeddedDatabase: RoomStore {
                 sql: "DELETE FROM \(table) WHERE username = ? AND domain = ?", arguments: [room.user, room.domain])
         }
         try removePolicy(of: room, database)
+        try removeHistory(of: room, database)
     }
 }
 

@@ -73,6 +73,34 @@ enum Migrations {
                     ) STRICT
                     """)
         }
+        migrator.registerMigration("history") { database in
+            // Rooms have a number here, so that each message takes little room, and a last sequence number that outlives
+            // their messages: no number is given twice.
+            try database.execute(
+                sql: """
+                    CREATE TABLE history_room (
+                        id INTEGER PRIMARY KEY,
+                        username TEXT NOT NULL,
+                        domain TEXT NOT NULL COLLATE NOCASE,
+                        last_sequence INTEGER NOT NULL DEFAULT 0,
+                        UNIQUE (username, domain)
+                    ) STRICT;
+                    CREATE TABLE history (
+                        id INTEGER PRIMARY KEY,
+                        room INTEGER NOT NULL REFERENCES history_room (id) ON DELETE CASCADE,
+                        sequence INTEGER NOT NULL,
+                        time INTEGER NOT NULL,
+                        sender TEXT NOT NULL,
+                        sender_name TEXT NOT NULL,
+                        recipient TEXT,
+                        message_id TEXT NOT NULL,
+                        content_type TEXT NOT NULL,
+                        cpim BLOB NOT NULL,
+                        UNIQUE (room, sequence)
+                    ) STRICT;
+                    CREATE INDEX history_time ON history (room, time)
+                    """)
+        }
         return migrator
     }
 }

@@ -1,7 +1,7 @@
 /// One message of a room as it is kept.
 package struct HistoryEntry: Sendable, Equatable {
     package var room: RoomAddress
-    /// Grows by one with each kept message of the room; tells whether an entry is there twice.
+    /// Grows with each message of the room, with gaps where one isn't kept; tells whether an entry is there twice.
     package var sequence: Int64
     /// Milliseconds since 1970 at which the room accepted it.
     package var time: Int64
@@ -40,11 +40,24 @@ package struct HistoryQuery: Sendable, Equatable {
     package var since: Int64?
     /// The last so many; nil: all.
     package var last: Int?
+    /// The last that have together so many octets of `HistoryEntry.cpim` at most; nil: any number.
+    package var octets: Int?
+    /// Those before this sequence number; nil: up to the last. For reading in pages from the end.
+    package var before: Int64?
+    /// Those after this one, and then `octets` counts from the first, not from the last. For reading in pages from the
+    /// start.
+    package var after: Int64?
 
-    package init(room: RoomAddress, since: Int64? = nil, last: Int? = nil) {
+    package init(
+        room: RoomAddress, since: Int64? = nil, last: Int? = nil, octets: Int? = nil, before: Int64? = nil,
+        after: Int64? = nil
+    ) {
+        self.after = after
         self.room = room
         self.since = since
         self.last = last
+        self.octets = octets
+        self.before = before
     }
 }
 
@@ -53,6 +66,8 @@ package struct HistoryQuery: Sendable, Equatable {
 package protocol HistoryStore: Sendable {
     /// In one transaction. An entry whose room and sequence are there already is left as it is.
     func append(_ entries: [HistoryEntry]) async throws
+    /// The largest sequence number that is stored of the room; zero when nothing is.
+    func lastSequence(_ room: RoomAddress) async throws -> Int64
     /// In the order in which they were said.
     func entries(_ query: HistoryQuery) async throws -> [HistoryEntry]
     /// Removes what is older than `before` (milliseconds since 1970) and all but the last `last`; without both, all.
