@@ -190,6 +190,12 @@ package struct EndpointSession: Sendable {
 
     /// Requests without an answer.
     package var outstanding: Int { outstandingRequests.count }
+    /// The SENDs registered with `registerShared` that have no answer, oldest first, with the time they were sent.
+    package var unansweredShared: [(id: UInt64, sent: NIODeadline)] {
+        outstandingRequests.unanswered.filter { $0.subject == .shared }.map {
+            ($0.id, $0.deadline - configuration.responseTimeout)
+        }
+    }
     /// Octets held for messages of which only some chunks have come.
     package var heldBytes: Int { reassembler.held }
     /// Messages that come up as they arrive and have not ended.

@@ -36,6 +36,11 @@ struct OutstandingRequests: Sendable {
     /// Entries in the ring, those answered out of turn included.
     private(set) var count = 0
 
+    /// Those without an answer, oldest first.
+    var unanswered: some Sequence<Entry> {
+        (0..<count).lazy.map { entries[(head &+ $0) & (entries.count &- 1)] }.filter { !$0.answered }
+    }
+
     var first: Entry? { count > 0 ? entries[head] : nil }
 
     mutating func append(_ entry: Entry) {

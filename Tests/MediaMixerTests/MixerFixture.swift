@@ -23,7 +23,8 @@ final class MixerFixture: Sendable {
 
     init(
         configuration: MixerConfiguration = MixerConfiguration(), welcome: RoomConfiguration.Welcome = .nobody,
-        loops: Int = 1, adjust: (inout TransportConfiguration) -> Void = { _ in },
+        loops: Int = 1, services: MixerServices = MixerServices(),
+        adjust: (inout TransportConfiguration) -> Void = { _ in },
         inRoom: (inout RoomConfiguration) -> Void = { _ in }
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
@@ -39,9 +40,9 @@ final class MixerFixture: Sendable {
         address = Support.SocketAddress(host: "127.0.0.1", port: UInt16(addresses.first?.port ?? 0))
         let log = EventLog()
         recorded = log
-        mixer = await MixerHandle.start(transport: transport, configuration: configuration, logger: logger) {
-            log.append($0)
-        }
+        mixer = await MixerHandle.start(
+            transport: transport, configuration: configuration, services: services, logger: logger
+        ) { log.append($0) }
         var rules = RoomConfiguration(address: room, title: "The lobby", welcome: welcome)
         inRoom(&rules)
         await mixer.open(RoomTerms(rules))

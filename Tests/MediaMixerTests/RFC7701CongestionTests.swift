@@ -87,8 +87,9 @@ struct RFC7701CongestionTests {
         let bob = try await fixture.join("bob")
         let phone = try await fixture.join("phone")
         let last = try await talk(fixture, alice, bob) { $0.membersCongested == 1 }
+        try bob.msrp.bind()
         await fixture.tick(after: .seconds(3500))
-        // Bob has answered everything; the phone owes answers only for what has left.
+        // Bob has answered everything, and that was read; the phone owes answers only for what has left.
         #expect(fixture.events.last == "phone active")
         await fixture.tick(after: .seconds(3700))
         try await fixture.until { fixture.events.last == "phone lost" }

@@ -51,12 +51,22 @@ package struct MixerConfiguration: Sendable {
     /// How long a participant's message is known again by its Message-ID, and how many of a participant's.
     package var repeatTime: TimeAmount = .minutes(10)
     package var rememberedMessages = 1024
+    /// The same of all participants together; beyond it few of each are known.
+    package var rememberedMessagesInAll = 1 << 20
+    /// Messages of sessions that have ended, of one room, that are known again.
+    package var earlierMessages = 16 * 1024
 
     /// How long after its user left a nickname is nobody else's (RFC 7701 section 7.1).
     package var nicknameQuarantine: TimeAmount = .seconds(300)
 
     /// Octets of messages of a room that are kept for members whose connection is lost, and for the history.
     package var roomTailBytes = 4 * 1024 * 1024
+    /// How many there may be.
+    package var roomTailMessages = 10_000
+    /// Octets of the messages that all rooms keep; when there are more, each room keeps a sixteenth of `roomTailBytes`.
+    package var tailBudget = 256 * 1024 * 1024
+    /// How long participants are kept waiting for the history while the store reads it.
+    package var historyLoadTime: TimeAmount = .seconds(3)
 
     /// How long a message may wait before it is written to the history; what a crash can lose.
     package var historyDelay: TimeAmount = .milliseconds(100)
@@ -69,6 +79,12 @@ package struct MixerConfiguration: Sendable {
 
     /// `memberQueueBytes`, but room for one message in any case.
     var queueBound: Int { max(memberQueueBytes, maximumMessageSize) }
+
+    /// How long a message may be missing to somebody in the room: until the first bind, or until a loss is noticed and the
+    /// grace period is over.
+    var recoveryTime: TimeAmount {
+        max(transactionTimeout + slowMemberWait + gracePeriod, bindTimeout) + .seconds(5)
+    }
 
     /// What one participant may have in reassembly: a message and some of the next.
     var reassemblyPerMember: Int { maximumMessageSize + 1024 * 1024 }

@@ -2,14 +2,14 @@ package import FileSpool
 
 /// What the mixer uses of others, if it is given it. What is called runs on the mixer's loop and may not block.
 package struct MixerServices: Sendable {
-    /// Where messages are kept; nil: in memory only.
-    package var history: (any HistoryStore)?
+    /// Keeps messages, for all mixers of the process; nil: they are in memory only.
+    package var history: HistoryWriter?
     /// Where files are that people push into rooms; nil: nobody can.
     package var spool: FileSpool?
     package var fileEvents: @Sendable (FileEvent) -> Void
 
     package init(
-        history: (any HistoryStore)? = nil, spool: FileSpool? = nil,
+        history: HistoryWriter? = nil, spool: FileSpool? = nil,
         fileEvents: @escaping @Sendable (FileEvent) -> Void = { _ in }
     ) {
         self.history = history

@@ -10,6 +10,7 @@ final class Fanout {
         let tail: ByteBuffer
         let size: Int
         let goesInChunks: Bool
+        /// A part of `tail`, if that has it.
         let body: ByteBuffer
         let messageID: MessageID
         let contentType: String
@@ -19,18 +20,27 @@ final class Fanout {
             goesInChunks ? Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body) : tail
         private let mixer: Mixer
 
-        init(body: ByteBuffer, contentType: String, mixer: Mixer) {
-            self.body = body
+        /// - Parameter messageID: of a message that went out before; nil: a new one.
+        init(body: ByteBuffer, contentType: String, messageID: MessageID? = nil, mixer: Mixer) {
             self.contentType = contentType
             self.mixer = mixer
             size = body.readableBytes
             goesInChunks = size > mixer.configuration.maximumUnchunkedSize
             id = mixer.generator.next(avoiding: body)
-            messageID = MessageID(mixer.generator.next())
-            tail =
-                goesInChunks
-                ? ByteBuffer() : Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body)
+            let messageID = messageID ?? MessageID(mixer.generator.next())
+            self.messageID = messageID
+            guard !goesInChunks else {
+                tail = ByteBuffer()
+                self.body = body
+                return
+            }
+            tail = Frame.sharedTail(id: id, messageID: messageID, contentType: contentType, body: body)
+            self.body =
+                tail.getSlice(at: tail.writerIndex - Self.lengthAfterBody - size, length: size) ?? ByteBuffer()
         }
+
+        /// CRLF, seven hyphens, sixteen digits, `$`, CRLF.
+        private static let lengthAfterBody = 28
 
         private func makePieces() -> [ChunkedMessage.Piece] {
             let message = ChunkedMessage(
@@ -46,16 +56,29 @@ final class Fanout {
     }
 
     let envelope: Envelope
+    /// The room's number of this message, from 1 on; zero for what isn't kept: room lines, typing notices, streams.
+    var sequence: Int64 = 0
     /// For participants that take Message/CPIM.
     let cpim: Shared
     /// For participants that take text/plain; nil for content that is no text.
-    private(set) lazy var text = envelope.plainText.map { Shared(body: $0, contentType: "text/plain", mixer: mixer) }
+    private(set) lazy var text = makeText()
+    /// Of `text`, once that was asked for.
+    private(set) var textID: UInt64?
 
     private let mixer: Mixer
 
-    init(_ envelope: Envelope, mixer: Mixer) {
-        self.envelope = envelope
+    /// - Parameter messageID: of a message that went out before; nil: a new one.
+    init(_ envelope: Envelope, messageID: MessageID? = nil, mixer: Mixer) {
         self.mixer = mixer
-        cpim = Shared(body: envelope.cpim, contentType: "message/cpim", mixer: mixer)
+        cpim = Shared(body: envelope.cpim, contentType: "message/cpim", messageID: messageID, mixer: mixer)
+        // What was read from the sender is let go: rooms keep messages for a while.
+        self.envelope = envelope.moved(to: cpim.body)
+    }
+
+    private func makeText() -> Shared? {
+        guard let body = envelope.plainText else { return nil }
+        let shared = Shared(body: body, contentType: "text/plain", mixer: mixer)
+        textID = shared.id
+        return shared
     }
 }

@@ -24,6 +24,11 @@ final class Mixer {
     private var members: [MemberID: Member] = [:]
     private var watched: [Member] = []
     private var heldBytes = 0
+    /// Octets in the tails of all rooms, and how many there should be.
+    var tailBytes = 0
+    var tailBudget: Int { configuration.tailBudget / share.loops }
+    /// Message-IDs that members have to remember.
+    var rememberedMessages = 0
     /// This loop's part of the whole.
     private let reassemblyBudget: Int
     private var lastMember: UInt64 = 0
@@ -63,6 +68,7 @@ final class Mixer {
     func close(_ address: RoomAddress, version: UInt64) {
         guard let room = rooms[address], room.terms.version <= version else { return }
         for member in room.members { leave(member.id, reason: .removed) }
+        room.history.close()
         rooms[address] = nil
         share.giveBackRooms(1)
         counters.rooms = rooms.count
@@ -206,6 +212,7 @@ final class Mixer {
     func closeAll() {
         isClosing = true
         for id in Array(members.keys) { leave(id, reason: .shutdown) }
+        for room in rooms.values { room.history.close() }
         share.giveBackRooms(rooms.count)
         rooms = [:]
         counters.rooms = 0
@@ -265,6 +272,13 @@ final class Mixer {
     func isExpected(_ connection: Connection, by media: PeerMedia) -> Bool {
         guard media.isTLS, !media.fingerprints.isEmpty else { return true }
         return media.fingerprints.contains { connection.presentedCertificate(hash: $0.hash, digest: $0.digest) }
+    }
+
+    /// Milliseconds since 1970.
+    func wallMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     func dateTime() -> String {

@@ -12,10 +12,15 @@ final class Room {
     let mixer: Mixer
     let address: RoomAddress
     var terms: RoomTerms {
-        didSet { termsChanged(from: oldValue) }
+        didSet {
+            termsChanged(from: oldValue)
+            history.follow(terms)
+        }
     }
     private(set) var members: [Member] = []
     var state = RoomState()
+    let history: RoomHistory
+    var earlierMessages = EarlierMessages()
     /// How many members hold senders up.
     private var slowMembers = 0
     /// Senders nobody reads from until slow receivers have caught up.
@@ -29,6 +34,7 @@ final class Room {
         self.mixer = mixer
         address = terms.address
         self.terms = terms
+        history = RoomHistory(mixer: mixer, terms: terms)
     }
 
     /// What the room's policy lets a participant do; asked when they come and when the room changes, not per message.
@@ -68,8 +74,10 @@ final class Room {
         let now = mixer.now
         switch audience {
         case .room:
+            history.number(fanout, isPrivate: false)
             distribute(fanout, from: sender, now: now)
             mixer.counters.deliveries &+= UInt64(members.count &- 1)
+            history.keep(fanout, from: sender)
         case .participant(let uri):
             let status = deliver(fanout, privatelyTo: uri, from: sender)
             if status != .ok { return status }
@@ -84,7 +92,9 @@ final class Room {
         case .nobody(let status): return status
         case .members(let receivers):
             let now = mixer.now
+            history.number(fanout, isPrivate: true)
             for member in receivers { member.deliver(fanout, now: now) }
+            history.keep(fanout, from: sender, to: uri)
             mixer.counters.deliveries &+= UInt64(receivers.count)
             return .ok
         }
@@ -188,6 +198,8 @@ final class Room {
 
     /// A sender waits no longer than `slowMemberWait` for the receivers it waits for.
     func ticked(at now: NIODeadline) {
+        history.ticked(at: now)
+        if earlierMessages.count > 0 { earlierMessages.expire(now: now) }
         guard let first = pausedSenders.first else { return }
         if now - first.since >= mixer.configuration.slowMemberWait {
             for member in members where member.isSlow { member.stopHoldingUp(now: now) }

@@ -4,7 +4,7 @@ import Payloads
 /// A message the room has accepted, in the forms its participants take. The octets are shared by all receivers.
 struct Envelope: Equatable, Sendable {
     /// The whole Message/CPIM body, unchanged from what its sender wrote.
-    let cpim: ByteBuffer
+    private(set) var cpim: ByteBuffer
     /// The wrapped content's type without parameters, lower case.
     let contentType: String
     /// Where the wrapped content begins.
@@ -39,6 +39,13 @@ struct Envelope: Equatable, Sendable {
     var isEphemeral: Bool { Self.isEphemeral(contentType) }
 
     static func isEphemeral(_ contentType: String) -> Bool { contentType == "application/im-iscomposing+xml" }
+
+    /// The same with its octets elsewhere.
+    func moved(to cpim: ByteBuffer) -> Envelope {
+        var moved = self
+        moved.cpim = cpim
+        return moved
+    }
 
     var isText: Bool { contentType == "text/plain" }
 

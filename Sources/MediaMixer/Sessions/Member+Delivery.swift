@@ -8,7 +8,7 @@ extension Member {
 
     func noteTerms() {
         let takesCPIM =
-            phase == .active && !leavesOut && media.direction.peerReceives && media.format == .cpim
+            phase == .active && backlog.isCurrent && !leavesOut && media.direction.peerReceives && media.format == .cpim
             && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
         takesEverything = takesCPIM && accepted.isEverything
         takesEveryText = takesCPIM && accepted.isEveryText
@@ -31,10 +31,8 @@ extension Member {
         room.passOn()
         guard media.direction.peerReceives, accepted.isEverything || accepted.accepts(message.envelope.contentType)
         else { return }
-        guard phase == .active, let connection else {
-            if !message.envelope.isEphemeral { keep(message) }
-            return
-        }
+        // Others find it in the room's tail, when they can take it.
+        guard phase == .active, backlog.isCurrent || message.sequence == 0, let connection else { return }
         guard let form = media.format == .cpim ? message.cpim : message.text else { return }
         if let maximum = media.maximumSize, form.size > maximum { return }
         if connection.isCongested || chunkedBytes > 0 || slow.isCongested {

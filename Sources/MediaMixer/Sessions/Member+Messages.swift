@@ -15,10 +15,10 @@ extension Member {
         // RFC 7701 sections 6.1 and 6.2
         case .deliver(_, .room) where !rights.speaks: status = .forbidden
         case .deliver(_, .participant) where !rights.speaksPrivately: status = .forbidden
-        case .deliver where acceptedMessages.isRepeated(message.messageID): break
+        case .deliver where isRepeated(message.messageID): break
         case .deliver(let envelope, let audience):
             status = room.accept(envelope, for: audience, from: self)
-            if status == .ok { acceptedMessages.accept(message.messageID) }
+            if status == .ok { remember(message.messageID) }
         case .drop: break
         case .refuse(let refusal): status = refusal
         }

@@ -77,7 +77,7 @@ extension Member: SessionOwner {
             peerBound()
         case .response(let head, let status):
             if !receiving.isEmpty, !status.isSuccess, let id = head.transactionID.value { stopSending(id) }
-            refused(by: status, connection)
+            refused(by: status, of: head.transactionID.value, connection)
         case .report(let report):
             // In namespace 000 a report means what the response would (RFC 4975 section 7.3.2).
             if report.namespace == 0 { refused(by: report.status, connection) }
@@ -92,12 +92,15 @@ extension Member: SessionOwner {
     }
 
     /// What the peer, or a relay before it, said of a message of ours.
-    func refused(by status: Status, _ connection: Connection) {
+    /// - Parameter id: of the SEND, where that is known.
+    func refused(by status: Status, of id: UInt64? = nil, _ connection: Connection) {
         guard !status.isSuccess else { return }
         mixer.counters.deliveryFailures &+= 1
         switch status {
         // The session is gone at the other end, or out of reach (RFC 4975 sections 10.4, 10.8 and 10.10).
-        case .noSuchSession, .timeout, .sessionInUse: connection.close(.now)
+        case .noSuchSession, .timeout, .sessionInUse:
+            if let id { backlog.refused.append((id, mixer.now)) }
+            connection.close(.now)
         default: break
         }
     }
@@ -129,6 +132,7 @@ extension Member: SessionOwner {
     func writable(_ connection: Connection) {
         guard connection === self.connection else { return }
         if !pieces.isEmpty { sendPieces(connection) }
+        if !backlog.isCurrent { catchUp() }
         if isWatched { observe(now: mixer.now) }
         if isWatched, pieces.isEmpty { connection.notifyWhenWritable() }
     }
@@ -166,12 +170,14 @@ extension Member: SessionOwner {
             return
         }
         expireStreams(now: now)
+        if !backlog.isCurrent { catchUp() }
         guard let connection, session.outstanding > 0 || heldBytes > 0 else { return }
         // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
         if isWatched, connection.isCongested { return }
         let expired = session.expire(now: now)
         noteHeld()
         guard !expired.timedOut.isEmpty else { return }
+        backlog.refused += expired.timedOut.map { ($0, now - mixer.configuration.transactionTimeout) }
         mixer.counters.transactionTimeouts &+= 1
         mixer.logger.info(
             "a participant does not answer", metadata: ["room": "\(room.address)", "member": "\(id)"])

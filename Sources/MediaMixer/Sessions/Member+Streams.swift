@@ -56,7 +56,7 @@ extension Member {
         let status = judge(stream, isWhole: true)
         if status == .ok {
             stream.complete(now: now)
-            acceptedMessages.accept(stream.messageID)
+            remember(stream.messageID)
             mixer.counters.messagesAccepted &+= 1
         } else {
             mixer.counters.messagesRefused &+= 1
@@ -78,7 +78,7 @@ extension Member {
         // RFC 7701 sections 6.1 and 6.2
         case .open(let opening) where opening.audience == .room && !rights.speaks: return .forbidden
         case .open(let opening) where opening.audience != .room && !rights.speaksPrivately: return .forbidden
-        case .open where acceptedMessages.isRepeated(stream.messageID):
+        case .open where isRepeated(stream.messageID):
             stream.ignore()
             return .ok
         case .open(let opening): return room.begin(stream, opening, from: self)

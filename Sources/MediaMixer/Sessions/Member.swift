@@ -18,6 +18,9 @@ final class Member {
     /// Forgets this member when it leaves, so the two don't keep each other.
     let room: Room
     let uri: String
+    /// The same in the form that is compared, and its hash.
+    let participant: ParticipantURI
+    let participantHash: Int
     let displayName: String?
     let request: JoinRequest
     var rights: MemberRights
@@ -35,8 +38,7 @@ final class Member {
     /// The session's; kept here because asking the session for it copies all of it.
     var sendLines: ByteBuffer
     var acceptedMessages = AcceptedMessages()
-    var waiting: [Fanout] = []
-    var waitingBytes = 0
+    var backlog: Backlog
     /// Chunks that wait until the connection takes more, and their octets.
     var pieces = CircularBuffer<ChunkedMessage.Piece>(initialCapacity: 0)
     var chunkedBytes = 0
@@ -75,6 +77,9 @@ final class Member {
         self.request = request
         rights = room.rights(of: request)
         uri = request.participant
+        participant = ParticipantURI(request.participant)
+        participantHash = participant.hashValue
+        backlog = Backlog(after: room.history)
         displayName = request.displayName
         media = request.media
         self.localPath = localPath
@@ -128,6 +133,7 @@ final class Member {
     /// (RFC 4975 section 5.4).
     func replace(_ media: PeerMedia, sessionID: SessionID, localPath: Path, remotePath: Path) {
         let wasActive = phase == .active
+        if wasActive { fallBehind() }
         detach(.orderly)
         self.sessionID = sessionID
         self.media = media
@@ -147,7 +153,7 @@ final class Member {
     func setDirection(_ direction: PeerMedia.Direction) { media.direction = direction }
 
     func replaceSession(localPath: Path, remotePath: Path) {
-        acceptedMessages.beginSession()
+        endRememberedSession()
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
             configuration: mixer.sessionConfiguration(format: media.format))
@@ -159,8 +165,8 @@ final class Member {
     func end(_ mode: ClosingMode) {
         detach(mode)
         phase = .gone
-        waiting = []
-        waitingBytes = 0
+        backlog.missed = []
+        endRememberedSession()
     }
 
     func detach(_ mode: ClosingMode) {
@@ -231,22 +237,18 @@ final class Member {
         phase = .active
         graceDeadline = nil
         if isJoined { mixer.emit(.mediaActive(snapshot)) }
-        let messages = waiting
-        waiting = []
-        waitingBytes = 0
         if !wasWelcomed {
             wasWelcomed = true
             room.welcome(self)
         }
-        let now = mixer.now
-        for message in messages { deliver(message, now: now) }
-        sayLeftOut()
+        catchUp()
     }
 
     func lost() {
         let wasActive = phase == .active
         guard phase != .gone else { return }
         room.passOn()
+        if wasActive { fallBehind() }
         phase = .lost
         graceDeadline = mixer.now + mixer.configuration.gracePeriod
         forgetCongestion()
