@@ -40,7 +40,7 @@ extension SystemTests {
         func help() throws {
             let commands = [
                 "list", "show", "add", "set", "remove", "subject", "kick", "ban", "unban", "mute", "unmute", "lock",
-                "unlock", "role", "close", "policy",
+                "unlock", "role", "close", "policy", "history", "purge",
             ]
             let general = try Tool.run(ConfdProcess.executable, ["room", "--help"])
             #expect(general.exit == .exited(0))
@@ -102,6 +102,11 @@ extension SystemTests {
                 (["ban", "hall@127.0.0.1", "eve@x", "--until", "2001-01-01"], 1, "is over already"),
                 (["policy", "hall@127.0.0.1", "allow"], 1, "say who"),
                 (["policy", "hall@127.0.0.1", "edit", "/nonexistent"], 1, "can't be read"),
+                (["history", "nowhere@127.0.0.1"], 1, "there is no room nowhere@127.0.0.1"),
+                (["history", "hall@127.0.0.1", "--since", "yesterday"], 1, "is no moment"),
+                (["history", "hall@127.0.0.1", "--last", "0"], 1, "from 1 on"),
+                (["purge", "hall@127.0.0.1"], 1, "say --yes"),
+                (["purge", "nowhere@127.0.0.1", "--yes"], 1, "there is no room nowhere@127.0.0.1"),
                 (["kick", "hall@127.0.0.1", "eve@x"], 3, "confd is not running"),
                 (["close", "hall@127.0.0.1"], 3, "confd is not running"),
             ]

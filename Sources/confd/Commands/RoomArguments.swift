@@ -174,6 +174,33 @@ enum RoomTimes {
         return seconds
     }
 
+    /// `2h` ago, or a moment as RFC 3339 has it (or shorter, as `moment` takes it), in milliseconds since 1970.
+    static func instant(_ text: String, now: Int64) throws(RoomFailure) -> Int64 {
+        if let seconds = try? duration(text) { return now - seconds * 1000 }
+        let problem = RoomFailure(
+            "'\(text)' is no moment; write 2026-12-24T18:00:00Z, or 2h or 3d for how long ago it is")
+        var rest = text.uppercased()[...]
+        var offset: Int64 = 0
+        if rest.utf8.count > 6, rest.contains("T"), let sign = rest.dropLast(5).last, sign == "+" || sign == "-" {
+            guard let parts = numbers(rest.suffix(5), ":"), parts.count == 2, parts[0] < 24, parts[1] < 60 else {
+                throw problem
+            }
+            offset = Int64(parts[0] * 60 + parts[1]) * (sign == "+" ? 60 : -60)
+            rest = rest.dropLast(6)
+        } else if rest.hasSuffix("Z") {
+            rest = rest.dropLast()
+        }
+        var fraction: Int64 = 0
+        if let point = rest.firstIndex(of: ".") {
+            let digits = rest[rest.index(after: point)...]
+            guard !digits.isEmpty, digits.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else { throw problem }
+            fraction = Int64((digits + "00").prefix(3)) ?? 0
+            rest = rest[..<point]
+        }
+        guard let seconds = try? moment(String(rest)) else { throw problem }
+        return (seconds - offset) * 1000 + fraction
+    }
+
     private static func numbers(_ text: Substring, _ separator: Character) -> [Int32]? {
         var numbers: [Int32] = []
         for part in text.split(separator: separator, omittingEmptySubsequences: false) {

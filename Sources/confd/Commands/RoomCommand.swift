@@ -21,6 +21,7 @@ struct RoomCommand: AsyncParsableCommand {
         subcommands: [
             List.self, Show.self, Add.self, Change.self, Remove.self, Subject.self, Kick.self, Ban.self, Unban.self,
             Mute.self, Unmute.self, Lock.self, Unlock.self, Role.self, Close.self, RoomPolicyCommand.self,
+            RoomHistoryCommand.self, RoomPurgeCommand.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -111,7 +112,8 @@ struct RoomCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget a static room, with its roles, bans and policy.", discussion: "Who is there gets BYE.")
+            abstract: "Forget a static room, with its roles, bans, policy and history.",
+            discussion: "Who is there gets BYE.")
 
         @OptionGroup var room: RoomArgument
         @OptionGroup var output: RoomOutputOptions

@@ -67,11 +67,39 @@ struct RoomDesk {
             StandardOutput.write(RoomJSON.change(order, answer) + "\n")
         } else if let ended = answer.ended, ended > 0 {
             StandardOutput.write("\(ended) \(ended == 1 ? "call" : "calls") ended\n")
+        } else if let purged = answer.purged {
+            StandardOutput.write("\(purged) \(purged == 1 ? "message" : "messages") removed\n")
         }
     }
 
     func change(_ order: RoomOrder) async throws(RoomFailure) {
         report(try await perform(order), of: order)
+    }
+
+    /// Octets of messages that are read at a time.
+    private static let pageOctets = 8 << 20
+
+    /// What is kept of a room, a page at a time, oldest first.
+    func history(
+        _ query: HistoryQuery, _ body: ([HistoryEntry]) -> Void
+    ) async throws(RoomFailure) {
+        _ = try await perform(.history(query.room))
+        do throws(StoreError) {
+            guard let database = try await open(making: false) else { return }
+            guard let first = try await database.firstSequence(query) else { return await database.close() }
+            var page = query
+            page.last = nil
+            page.after = first - 1
+            page.octets = Self.pageOctets
+            while true {
+                let entries = try await database.entries(page)
+                guard let last = entries.last else { return await database.close() }
+                body(entries)
+                page.after = last.sequence
+            }
+        } catch {
+            throw RoomFailure(error.description)
+        }
     }
 
     func print(text: String, json: String) { StandardOutput.write(output.json ? json + "\n" : text) }
@@ -132,7 +160,7 @@ extension RoomOrder {
     /// Looking makes no file.
     fileprivate var onlyLooks: Bool {
         switch self {
-        case .list, .show, .policy(_, .show): true
+        case .list, .show, .policy(_, .show), .history: true
         default: false
         }
     }

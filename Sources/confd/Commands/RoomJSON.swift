@@ -102,6 +102,7 @@ enum RoomJSON {
         var members: [(name: String, value: String)] = []
         if let room = order.room { members.append(("room", JSONText.string("\(room)"))) }
         if let ended = answer.ended { members.append(("ended", "\(ended)")) }
+        if let purged = answer.purged { members.append(("purged", "\(purged)")) }
         return JSONText.object(members)
     }
 

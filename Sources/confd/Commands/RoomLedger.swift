@@ -64,6 +64,10 @@ struct RoomLedger {
         case .lock(let room, let isLocked): try await self.change(condition: room) { $0.isLocked = isLocked }
         case .role(let room, let account, let role): try await self.change(condition: room) { $0.roles[account] = role }
         case .policy(let room, let order): return RoomAnswer(policy: try await policy(of: room, order))
+        case .history(let room): try await checkHistory(of: room)
+        case .purge(let room, let before):
+            try await checkHistory(of: room)
+            return RoomAnswer(purged: try await database?.purge(room, before: before, keepingLast: nil) ?? 0)
         case .kick, .close: throw RoomFailure.notRunning
         }
         return RoomAnswer()
@@ -159,6 +163,11 @@ struct RoomLedger {
         _ = try await details(address)
         guard let database else { return try order.apply(to: nil).document ?? "" }
         return try await order.perform(on: address, database)
+    }
+
+    /// A room that was made by a call may be gone, and what was said there not.
+    private func checkHistory(of room: RoomAddress) async throws {
+        if try await database?.lastSequence(room) ?? 0 == 0 { _ = try await details(room) }
     }
 
     private func isInFile(_ address: RoomAddress) -> Bool { file.contains { $0.address == address } }

@@ -19,6 +19,10 @@ enum RoomOrder: Codable, Sendable, Equatable {
     case role(RoomAddress, account: String, RoomCondition.Role?)
     case close(RoomAddress)
     case policy(RoomAddress, RoomPolicyOrder)
+    /// See to it that all that was said is in the database.
+    case history(RoomAddress)
+    /// Forget what was said before that time (milliseconds since 1970); nil: all.
+    case purge(RoomAddress, before: Int64?)
 
     /// Without a server nobody is in a room, so there is nothing to do.
     var needsServer: Bool {
@@ -37,6 +41,8 @@ struct RoomAnswer: Codable, Sendable, Equatable {
     var ended: Int?
     /// Of `policy`: the room's document as it is now, empty when there is none.
     var policy: String?
+    /// How many messages were removed.
+    var purged: Int?
 }
 
 /// Why a `RoomOrder` was not done, worded for whoever gave it.
@@ -93,7 +99,7 @@ extension RoomOrder {
         case .add(let configuration, _): configuration.address
         case .show(let room), .set(let room, _), .remove(let room), .kick(let room, _, _), .ban(let room, _),
             .unban(let room, _), .mute(let room, _, _), .lock(let room, _), .role(let room, _, _), .close(let room),
-            .policy(let room, _):
+            .policy(let room, _), .history(let room), .purge(let room, _):
             room
         }
     }

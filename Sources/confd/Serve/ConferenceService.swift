@@ -5,6 +5,12 @@ internal import MSRPTransport
 internal import MediaMixer
 internal import NIOCore
 internal import SIP
+internal import Store
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
 
 /// The rooms and their callers: mixer, SIP stack, focus.
 struct ConferenceService: Sendable {
@@ -13,15 +19,27 @@ struct ConferenceService: Sendable {
     let mixer: MixerHandle
     private let stack: SIPStack
     let focus: Focus
+    /// Keeps what is said in rooms.
+    let history: HistoryWriter
+    /// What rooms keep that are made by a call.
+    private let adhocHistory: AdhocHistory
+
+    private final class AdhocHistory: Sendable {
+        let rule: Mutex<RoomConfiguration.History>
+
+        init(_ settings: Settings) { rule = Mutex(settings.adhocRoom.history) }
+    }
 
     /// Opens the SIP listeners, or throws and leaves none open.
     static func start(
         _ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress],
-        _ transport: TransportHandle, _ accounts: (any AccountStore)?, _ store: any RoomStore
+        _ transport: TransportHandle, _ accounts: (any AccountStore)?, _ database: EmbeddedDatabase
     ) async throws(StartError) -> ConferenceService {
         let (events, happened) = AsyncStream.makeStream(of: MemberEvent.self)
+        let history = HistoryWriter(store: database, logger: Logger(label: "history"))
         let mixer = await MixerHandle.start(
-            transport: transport, configuration: settings.mixer, logger: Logger(label: "mixer")
+            transport: transport, configuration: settings.mixer, services: MixerServices(history: history),
+            logger: Logger(label: "mixer")
         ) { happened.yield($0) }
         var configuration = try settings.stack(certificates)
         Capabilities.apply(to: &configuration)
@@ -34,14 +52,22 @@ struct ConferenceService: Sendable {
         let focus: Focus
         do {
             focus = try await Focus.start(
-                stack: stack, mixer: mixer, events: events, store: store,
+                stack: stack, mixer: mixer, events: events, store: database,
                 configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts),
                 logger: Logger(label: "focus"))
         } catch {
             await stack.shutdown()
             throw StartError("Conference", "state_directory", "the rooms can't be read: \(error)")
         }
-        return ConferenceService(sipListeners: stack.listeners, mixer: mixer, stack: stack, focus: focus)
+        let adhocHistory = AdhocHistory(settings)
+        history.startSweeping { room in
+            await focus.roomDetails(room)?.configuration.history ?? adhocHistory.rule.withLock { $0 }
+        } clock: {
+            Int64(time(nil)) * 1000
+        }
+        return ConferenceService(
+            sipListeners: stack.listeners, mixer: mixer, stack: stack, focus: focus, history: history,
+            adhocHistory: adhocHistory)
     }
 
     /// Takes other rooms, and what offers and answers say of the MSRP port; the options of [SIP] and [Conference] that
@@ -50,6 +76,7 @@ struct ConferenceService: Sendable {
         _ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress],
         accounts: (any AccountStore)?
     ) async {
+        adhocHistory.rule.withLock { $0 = settings.adhocRoom.history }
         await focus.configure(settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts))
     }
 

@@ -8,6 +8,8 @@ struct ControlSocketRooms: Sendable {
     let focus: Focus
     /// The one that the focus keeps rooms in.
     let database: EmbeddedDatabase
+    let mixer: MixerHandle
+    let history: HistoryWriter
 
     func answer(_ order: RoomOrder) async -> ControlMessage.Answer {
         do {
@@ -28,7 +30,11 @@ struct ControlSocketRooms: Sendable {
             words.apply(to: &condition)
             try await focus.addRoom(configuration, condition)
         case .set(let room, let change): try await set(room, change)
-        case .remove(let room): return RoomAnswer(ended: try await focus.removeRoom(room))
+        case .remove(let room):
+            let ended = try await focus.removeRoom(room)
+            // What was on its way to the database when that forgot the room.
+            _ = try await history.purge(room, before: nil)
+            return RoomAnswer(ended: ended)
         case .kick(let room, let account, let reason):
             return RoomAnswer(ended: try await focus.kick(account, in: room, reason: reason))
         case .ban(let room, let ban): return RoomAnswer(ended: try await focus.ban(ban, in: room))
@@ -42,6 +48,14 @@ struct ControlSocketRooms: Sendable {
             let document = try await order.perform(on: room, database)
             if order != .show { await focus.policyChanged(room) }
             return RoomAnswer(policy: document)
+        case .history(let room):
+            await history.flush()
+            try await checkHistory(of: room)
+        case .purge(let room, let before):
+            await history.flush()
+            try await checkHistory(of: room)
+            await mixer.purge(room, before: before)
+            return RoomAnswer(purged: try await history.purge(room, before: before))
         }
         return RoomAnswer()
     }
@@ -49,6 +63,11 @@ struct ControlSocketRooms: Sendable {
     private func details(_ room: RoomAddress) async throws -> RoomDetails {
         guard let details = await focus.roomDetails(room) else { throw RoomCommandError.noSuchRoom }
         return details
+    }
+
+    /// A room that was made by a call may be gone, and what was said there not.
+    private func checkHistory(of room: RoomAddress) async throws {
+        if try await database.lastSequence(room) == 0 { _ = try await details(room) }
     }
 
     /// Kept all at once, whatever is changed.

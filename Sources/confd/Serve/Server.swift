@@ -198,6 +198,7 @@ actor Server {
         async let calls: Void? = conference?.endCalls()
         _ = await (connections, calls)
         await accounts?.close()
+        await conference?.history.close()
         await database?.close()
         logger.info("ended")
     }
@@ -234,7 +235,9 @@ actor Server {
             guard let conference, let database else {
                 return ControlMessage.Answer(error: "the server is a relay only: it serves no rooms")
             }
-            return await ControlSocketRooms(focus: conference.focus, database: database).answer(order)
+            return await ControlSocketRooms(
+                focus: conference.focus, database: database, mixer: conference.mixer, history: conference.history
+            ).answer(order)
         case let command: return ControlMessage.Answer(error: "the command '\(command)' is not known")
         }
     }

@@ -28,7 +28,7 @@ extension Options {
             },
             [
                 "What was said that newcomers are told, and that the database keeps: none, the last so many messages",
-                "('last 20'), or those of so many days ('7 days'). A room made by a call forgets it when it ends.",
+                "('last 20'), or those of so many days ('7 days'). It is told again in a room that is made again.",
             ])
         static let historyPrivate = RoomRule(
             "history_private", default: false, "No", read: Values.boolean,
