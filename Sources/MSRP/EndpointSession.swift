@@ -10,8 +10,10 @@ package import NIOCore
 /// - calls `expire` about once a second, and `nextDelivery` until nil after any of these.
 package struct EndpointSession: Sendable {
     package struct Configuration: Sendable {
-        /// Octets in a message, in or out.
+        /// Octets in a message that comes in.
         package var maxMessageSize: Int
+        /// Octets in a message that goes out; nil: as many as in one that comes in.
+        package var maxOutgoingSize: Int?
         /// Messages of which only some chunks have come.
         package var maxMessagesInReassembly: Int
         /// Octets held for all of those together.
@@ -131,7 +133,7 @@ package struct EndpointSession: Sendable {
     }
 
     package enum SendRefusal: Error, Sendable, Hashable {
-        /// Longer than `maxMessageSize`.
+        /// Longer than `maxOutgoingSize`.
         case tooLarge
         /// `maxQueuedMessages` are waiting already.
         case queueFull

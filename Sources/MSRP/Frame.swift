@@ -92,9 +92,10 @@ package enum Frame {
     }
 
     /// A whole REPORT (RFC 4975 sections 7.1.3 and 7.1.4).
+    /// - Parameter content: Message/CPIM that says which message it was (RFC 7701 section 6.2).
     package static func writeReport(
         id: TransactionID, toPath: UnsafeRawBufferPointer, fromPath: ByteBuffer, messageID: MessageID,
-        byteRange: ByteRange?, status: Status, into buffer: inout ByteBuffer
+        byteRange: ByteRange?, status: Status, content: ByteBuffer? = nil, into buffer: inout ByteBuffer
     ) {
         writeStart(id, into: &buffer)
         buffer.write("REPORT\r\nTo-Path: ")
@@ -107,6 +108,12 @@ package enum Frame {
         buffer.write("Status: 000 ")
         writeCode(status, into: &buffer)
         buffer.write("\r\n")
+        if let content {
+            writeHeader("Content-Type", "message/cpim", into: &buffer)
+            buffer.write("\r\n")
+            buffer.writeImmutableBuffer(content)
+            buffer.write("\r\n")
+        }
         writeEndLine(id: id, .complete, into: &buffer)
     }
 

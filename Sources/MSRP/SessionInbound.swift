@@ -265,28 +265,36 @@ extension EndpointSession {
 
     /// Reports on a whole message: success if its sender asked for it, failure unless it asked not to
     /// (RFC 4975 sections 7.1.3 and 7.1.4).
-    package mutating func report(on message: Message, _ status: Status, into output: inout ByteBuffer) {
-        report(on: message.messageID, size: message.body.readableBytes, head: message.head, status, into: &output)
+    /// - Parameter content: Message/CPIM that goes into the REPORT.
+    package mutating func report(
+        on message: Message, _ status: Status, content: ByteBuffer? = nil, into output: inout ByteBuffer
+    ) {
+        report(
+            on: message.messageID, size: message.body.readableBytes, head: message.head, status, content,
+            into: &output)
     }
 
     /// The same for a message that came up as it arrived.
     /// - Parameter size: its octets.
     package mutating func report(
-        on stream: IncomingStream, size: Int, _ status: Status, into output: inout ByteBuffer
+        on stream: IncomingStream, size: Int, _ status: Status, content: ByteBuffer? = nil,
+        into output: inout ByteBuffer
     ) {
-        report(on: stream.messageID, size: size, head: stream.head, status, into: &output)
+        report(on: stream.messageID, size: size, head: stream.head, status, content, into: &output)
     }
 
     private mutating func report(
-        on messageID: MessageID, size: Int, head: Head, _ status: Status, into output: inout ByteBuffer
+        on messageID: MessageID, size: Int, head: Head, _ status: Status, _ content: ByteBuffer?,
+        into output: inout ByteBuffer
     ) {
         guard status.isSuccess ? head.successReport == .yes : head.failureReport != .no else { return }
-        let id = TransactionID(ids.next())
+        let id = TransactionID(content.map { ids.next(avoiding: $0) } ?? ids.next())
         let size = UInt64(size)
         withReturnPath(of: head, whole: true) { toPath in
             Frame.writeReport(
                 id: id, toPath: toPath, fromPath: localPathText, messageID: messageID,
-                byteRange: ByteRange(start: 1, end: size, total: size), status: status, into: &output)
+                byteRange: ByteRange(start: 1, end: size, total: size), status: status, content: content,
+                into: &output)
         }
     }
 

@@ -8,7 +8,7 @@ extension EndpointSession {
         _ message: OutgoingMessage, now: NIODeadline, into output: inout ByteBuffer
     ) throws(SendRefusal) {
         let size = message.body.readableBytes
-        guard size <= configuration.maxMessageSize else { throw .tooLarge }
+        guard size <= configuration.maxOutgoingSize ?? configuration.maxMessageSize else { throw .tooLarge }
         guard size > configuration.maxUnchunked else {
             guard outstandingRequests.count < configuration.maxOutstanding else { throw .tooManyOutstanding }
             let number = outbox.open(message.messageID)

@@ -16,6 +16,10 @@ struct ParticipantURITests {
             ("sip:alice@[2001:DB8::1]", "sip:alice@[2001:db8::1]"),
             ("sip:alice@example.com;user=phone", "sip:alice@example.com;USER=Phone"),
             ("tel:+1234", "TEL:+1234"),
+            ("tel:+1-(2)3.4", "tel:+1234"),
+            ("tel:7042;phone-context=Example.com", "tel:7042;phone-context=example.com"),
+            ("im:alice@example.com", "sip:alice@example.com"),
+            ("pres:alice@EXAMPLE.com", "sips:alice@example.com"),
         ])
     func same(_ pair: (String, String)) {
         #expect(ParticipantURI(pair.0) == ParticipantURI(pair.1))
@@ -32,6 +36,8 @@ struct ParticipantURITests {
             ("sip:alice@example.com", "sip:alice@example.com;user=phone"),
             ("sip:alice@example.com", "tel:alice@example.com"),
             ("sip:alice@[::1]:5060", "sip:alice@[::1]"),
+            ("tel:7042;phone-context=example.com", "tel:7042"),
+            ("im:alice@example.com", "im:bob@example.com"),
         ])
     func different(_ pair: (String, String)) {
         #expect(ParticipantURI(pair.0) != ParticipantURI(pair.1))

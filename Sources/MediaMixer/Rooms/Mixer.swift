@@ -67,6 +67,7 @@ final class Mixer {
 
     func close(_ address: RoomAddress, version: UInt64) {
         guard let room = rooms[address], room.terms.version <= version else { return }
+        room.isClosing = true
         for member in room.members { leave(member.id, reason: .removed) }
         room.history.close()
         rooms[address] = nil
@@ -189,6 +190,7 @@ final class Mixer {
         guard let member = members[id] else { return }
         remove(member, .orderly)
         emit(.left(member.snapshot, reason))
+        if let how = Room.Departure(reason) { member.room.tellLeft(member, how) }
     }
 
     func giveUp(_ member: Member, cause: EndCause) {
@@ -198,6 +200,7 @@ final class Mixer {
             metadata: ["room": "\(member.room.address)", "member": "\(member.id)", "cause": "\(cause)"])
         remove(member, cause == .fingerprintMismatch ? .now : .orderly)
         emit(.ended(member.snapshot, cause))
+        member.room.tellLeft(member, Room.Departure(cause))
     }
 
     private func remove(_ member: Member, _ mode: ClosingMode) {

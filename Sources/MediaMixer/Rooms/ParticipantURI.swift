@@ -1,8 +1,10 @@
-/// A URI by which a participant is known, in a form that can be compared (RFC 3261 section 19.1.4).
+/// A URI by which a participant is known, in a form that can be compared.
 ///
-/// - sip and sips name the same participant here: the scheme says how to reach somebody, not who it is.
+/// - sip, sips, im and pres name the same participant here (RFC 3261 section 19.1.4, RFC 3860): the scheme says how to
+///   reach somebody, not who it is.
 /// - The user part is compared unescaped and with case, the host without case.
 /// - Of the parameters only user, ttl, method and maddr must agree; others count when both have them.
+/// - tel numbers are compared without visual separators (RFC 3966 section 5).
 struct ParticipantURI: Hashable, Sendable {
     private let scheme: String
     let user: String
@@ -17,12 +19,17 @@ struct ParticipantURI: Hashable, Sendable {
             return
         }
         let scheme = text[..<colon].lowercased()
-        var rest = text[text.utf8.index(after: colon)...]
-        guard scheme == "sip" || scheme == "sips" else {
-            // tel, im, pres and others: the scheme without case, the rest as it is
-            self.init(scheme: scheme, user: String(rest), host: "", port: "", parameters: [])
-            return
+        let rest = text[text.utf8.index(after: colon)...]
+        switch scheme {
+        case "sip", "sips", "im", "pres": self.init(address: rest)
+        case "tel": self.init(number: rest)
+        // The scheme without case, the rest as it is
+        default: self.init(scheme: scheme, user: String(rest), host: "", port: "", parameters: [])
         }
+    }
+
+    private init(address: Substring) {
+        var rest = address
         if let question = rest.utf8.firstIndex(of: UInt8(ascii: "?")) { rest = rest[..<question] }
         var user = ""
         if let at = rest.utf8.lastIndex(of: UInt8(ascii: "@")) {
@@ -43,6 +50,15 @@ struct ParticipantURI: Hashable, Sendable {
             deciding.contains($0.prefix { $0 != "=" })
         }.sorted()
         self.init(scheme: "sip", user: user, host: host, port: port, parameters: parameters)
+    }
+
+    private init(number: Substring) {
+        let pieces = number.utf8.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: true)
+        let digits = (pieces.first ?? Substring().utf8).filter { !"-.()".utf8.contains($0) }
+        let parameters = pieces.dropFirst().map { String(decoding: $0, as: UTF8.self).lowercased() }.sorted()
+        self.init(
+            scheme: "tel", user: String(decoding: digits, as: UTF8.self).lowercased(), host: "", port: "",
+            parameters: parameters)
     }
 
     private init(scheme: String, user: String, host: String, port: String, parameters: [String]) {

@@ -18,9 +18,13 @@ final class Room {
         }
     }
     private(set) var members: [Member] = []
-    var state = RoomState()
+    var state: RoomState
     let history: RoomHistory
     var earlierMessages = EarlierMessages()
+    /// What nobody may call itself; made when it is first asked for.
+    private var reservedNicknames: [Nickname]?
+    /// Everybody is leaving: nobody is left to tell.
+    var isClosing = false
     /// How many members hold senders up.
     private var slowMembers = 0
     /// Senders nobody reads from until slow receivers have caught up.
@@ -35,6 +39,7 @@ final class Room {
         address = terms.address
         self.terms = terms
         history = RoomHistory(mixer: mixer, terms: terms)
+        state = RoomState(quarantine: mixer.configuration.nicknameQuarantine)
     }
 
     /// What the room's policy lets a participant do; asked when they come and when the room changes, not per message.
@@ -43,24 +48,45 @@ final class Room {
     var rules: JoinRules { JoinRules(terms.configuration, limits: mixer.configuration) }
 
     private func termsChanged(from old: RoomTerms) {
+        reservedNicknames = nil
         for member in members {
             member.rights = rights(of: member.request)
             member.noteTerms()
+            member.noteMaximumSize()
         }
+        if terms.condition.subject != old.condition.subject { tellSubject() }
+    }
+
+    func sessionConfiguration(format: PeerMedia.Format) -> EndpointSession.Configuration {
+        var configuration = mixer.sessionConfiguration(format: format)
+        configuration.maxMessageSize = maximumMessageSize
+        // What was accepted is passed on, a little longer if it was wrapped here.
+        configuration.maxOutgoingSize = .max
+        return configuration
+    }
+
+    /// Octets of the largest message.
+    var maximumMessageSize: Int {
+        min(max(0, terms.configuration.maximumMessageSize ?? .max), mixer.configuration.maximumMessageSize)
     }
 
     /// - Parameter replaced: whose place it takes, with the nickname (RFC 3891).
     func add(_ member: Member, replacing replaced: MemberID? = nil) {
         passOn()
         members.append(member)
-        state.add(member.id, uri: member.uri, replacing: replaced)
+        let request = member.request
+        // Who hides its name has no other one here (RFC 7701 section 6.1).
+        let person = RoomState.Person(
+            uri: member.uri, aliases: request.isAnonymous ? [] : request.aliases, displayName: member.displayName,
+            account: request.account)
+        state.add(member.id, person, replacing: replaced)
         member.nickname = state.nickname(of: member.id)
     }
 
     func remove(_ member: Member) {
         passOn()
         members.removeAll { $0 === member }
-        state.remove(member.id)
+        state.remove(member.id, now: mixer.now)
         pausedSenders.removeAll { $0.member === member }
         resumeSendersIfPossible()
     }
@@ -209,16 +235,35 @@ final class Room {
 
     // MARK: NICKNAME
 
+    /// - Parameter value: of Use-Nickname; nil: the request has none, which it must (RFC 7701 section 7.1).
     func requestNickname(_ value: String?, by member: Member) -> Status {
+        // The room's policy comes first.
         guard member.rights.setsNickname else { return .forbidden }
-        switch state.requestNickname(value.flatMap { Nickname(header: $0) }, for: member.id) {
+        guard let value else { return .badRequest }
+        let outcome = state.requestNickname(
+            Nickname(header: value), for: member.id, reserved: reserved(), now: mixer.now)
+        switch outcome {
         case .set(let nickname):
+            let former = member.shownName
             member.nickname = nickname
             mixer.emit(.nicknameChanged(member.snapshot))
+            tellNickname(of: member, formerly: former)
             return .ok
         case .unchanged: return .ok
         case .refuse(let status): return status
         }
+    }
+
+    /// The configured words, and the room's own names.
+    private func reserved() -> [Nickname] {
+        if let reservedNicknames { return reservedNicknames }
+        let words =
+            terms.configuration.reservedNicknames + [
+                address.user, address.description, terms.title, terms.configuration.title,
+            ]
+        let reserved = words.compactMap { Nickname(enforcing: $0) }
+        reservedNicknames = reserved
+        return reserved
     }
 
     // MARK: Welcome
@@ -233,7 +278,7 @@ final class Room {
             if let text { return say(SystemLine(event: .welcome, text: text), to: member) }
             let title = terms.title.isEmpty ? address.description : terms.title
             let shown = members.filter { $0 !== member && $0.isJoined }.prefix(Self.mostNamed)
-            let names = shown.map { $0.nickname ?? $0.displayName ?? $0.uri }.joined(separator: ", ")
+            let names = shown.map(\.shownName).joined(separator: ", ")
             let here = names.isEmpty ? "Nobody else is here." : "Here are: \(names)."
             let text = "This is the chat room \(title): all its participants see what you write. \(here)"
             say(SystemLine(event: .welcome, text: text), to: member)

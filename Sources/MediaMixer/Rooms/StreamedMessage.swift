@@ -34,6 +34,8 @@ final class StreamedMessage {
     private var outgoing: ChunkedMessage?
     private var receivers: [Member] = []
     private var assembly: Assembly?
+    /// What a success REPORT carries (RFC 7701 section 6.2); nil: nothing.
+    var reportContent: ByteBuffer?
 
     /// The message put together for those who take it in one SEND only.
     private struct Assembly {

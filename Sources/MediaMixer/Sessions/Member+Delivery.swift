@@ -9,7 +9,7 @@ extension Member {
     func noteTerms() {
         let takesCPIM =
             phase == .active && backlog.isCurrent && !leavesOut && media.direction.peerReceives && media.format == .cpim
-            && (media.maximumSize ?? .max) >= mixer.configuration.maximumMessageSize
+            && (media.maximumSize ?? .max) >= room.maximumMessageSize
         takesEverything = takesCPIM && accepted.isEverything
         takesEveryText = takesCPIM && accepted.isEveryText
     }

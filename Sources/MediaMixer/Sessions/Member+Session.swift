@@ -95,7 +95,7 @@ extension Member: SessionOwner {
     /// - Parameter id: of the SEND, where that is known.
     func refused(by status: Status, of id: UInt64? = nil, _ connection: Connection) {
         guard !status.isSuccess else { return }
-        mixer.counters.deliveryFailures &+= 1
+        noteFailure(status)
         switch status {
         // The session is gone at the other end, or out of reach (RFC 4975 sections 10.4, 10.8 and 10.10).
         case .noSuchSession, .timeout, .sessionInUse:

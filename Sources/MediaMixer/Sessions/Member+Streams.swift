@@ -63,7 +63,9 @@ extension Member {
         }
         connection.withOutput { output in
             session.respond(pending, status, into: &output)
-            if status == .ok { session.report(on: stream.incoming, size: stream.size, status, into: &output) }
+            guard status == .ok else { return }
+            session.report(
+                on: stream.incoming, size: stream.size, status, content: stream.reportContent, into: &output)
         }
     }
 
@@ -81,7 +83,11 @@ extension Member {
         case .open where isRepeated(stream.messageID):
             stream.ignore()
             return .ok
-        case .open(let opening): return room.begin(stream, opening, from: self)
+        case .open(let opening):
+            if opening.audience != .room, stream.incoming.head.successReport == .yes {
+                stream.reportContent = Self.addresses(of: octets)
+            }
+            return room.begin(stream, opening, from: self)
         case .drop:
             stream.ignore()
             return .ok

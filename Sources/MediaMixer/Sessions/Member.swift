@@ -24,7 +24,7 @@ final class Member {
     let displayName: String?
     let request: JoinRequest
     var rights: MemberRights
-    var nickname: String?
+    var nickname: String? { didSet { chat.nickname = nickname } }
     var isJoined = false
     var phase = Phase.binding { didSet { noteTerms() } }
     var media: PeerMedia { didSet { noteTerms() } }
@@ -54,6 +54,9 @@ final class Member {
     var isSlow = false
     /// Messages it was not told while it was congested, since it was told how many.
     var leftOut = 0
+    /// Copies it refused since that was logged.
+    var failures = 0
+    var failuresLogged: NIODeadline?
     var isWatched = false
     var graceDeadline: NIODeadline?
     var lastRemote: IPAddress?
@@ -90,7 +93,7 @@ final class Member {
         accepted = AcceptedTypes(request.media.acceptedWrappedTypes)
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
-            configuration: room.mixer.sessionConfiguration(format: request.media.format))
+            configuration: room.sessionConfiguration(format: request.media.format))
         sendLines = session.sendLines
         takesChunks = room.mixer.takesChunks(request.userAgent)
     }
@@ -109,6 +112,7 @@ final class Member {
         guard !isJoined, phase != .gone else { return }
         isJoined = true
         mixer.emit(.joined(snapshot))
+        room.tellJoined(self)
         if phase == .active { mixer.emit(.mediaActive(snapshot)) }
         connectIfAsked()
     }
@@ -119,7 +123,7 @@ final class Member {
         self.media = media
         chat.format = media.format
         accepted = AcceptedTypes(media.acceptedWrappedTypes)
-        session.configuration = mixer.sessionConfiguration(format: media.format)
+        session.configuration = room.sessionConfiguration(format: media.format)
         if isNewPath, connection == nil { replaceSession(localPath: localPath, remotePath: remotePath) }
         if isNewPath, connection != nil {
             session.redirect(to: remotePath)
@@ -156,7 +160,7 @@ final class Member {
         endRememberedSession()
         session = EndpointSession(
             localPath: localPath, remotePath: remotePath,
-            configuration: mixer.sessionConfiguration(format: media.format))
+            configuration: room.sessionConfiguration(format: media.format))
         sendLines = session.sendLines
         forgetPieces()
     }

@@ -105,6 +105,16 @@ package struct CPIMMessage: Sendable, Hashable {
         headers.first { head[$0.name].elementsEqual(name.utf8) }.map { CPIMEscape.unescaped(head[$0.value]) }
     }
 
+    /// A Message/CPIM with this one's From and To as they stand, and nothing in it: says which message is meant.
+    package var addresses: [UInt8] {
+        var output: [UInt8] = []
+        for header in headers where header.core == .from || header.core == .to || header.core == .namespace {
+            output.append(contentsOf: head[header.line])
+        }
+        output += Array("\r\nContent-Type: text/plain\r\n\r\n".utf8)
+        return output
+    }
+
     /// The message headers and their empty line with some core headers replaced (all of that name by the ones given,
     /// where the first stood; none given removes them), others added at the end; the rest stays octet for octet.
     /// The content from `contentOffset` on goes behind it.
