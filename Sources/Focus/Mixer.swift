@@ -14,6 +14,8 @@ package protocol Mixer: Sendable {
     func setUserAgent(_ userAgent: String, of member: MemberID)
     func joined(_ member: MemberID)
     func leave(_ member: MemberID, reason: LeaveReason)
+    /// Whether the participant is told of the roster: then the room need not say who came and left.
+    func setSubscribed(_ member: MemberID, _ isSubscribed: Bool)
 }
 
 /// The real mixer, with the calls nobody waits for sent through one queue.
@@ -22,6 +24,7 @@ final class MixerPost: Mixer {
         case userAgent(String, MemberID)
         case joined(MemberID)
         case left(MemberID, LeaveReason)
+        case subscribed(MemberID, Bool)
         case opened(RoomTerms)
         case closed(RoomAddress, version: UInt64)
     }
@@ -31,8 +34,8 @@ final class MixerPost: Mixer {
 
     init(_ mixer: MixerHandle) {
         self.mixer = mixer
-        // Unbounded, but there are at most three letters for each INVITE that was accepted, and one for each change of a
-        // room.
+        // Unbounded, but there are at most three letters for each INVITE that was accepted, one for each change of a
+        // room, and two for each subscription and device of a participant.
         let (stream, letters) = AsyncStream.makeStream(of: Letter.self)
         self.letters = letters
         Task {
@@ -41,6 +44,7 @@ final class MixerPost: Mixer {
                 case .userAgent(let agent, let member): await mixer.setUserAgent(agent, of: member)
                 case .joined(let member): await mixer.joined(member)
                 case .left(let member, let reason): await mixer.leave(member, reason: reason)
+                case .subscribed(let member, let isSubscribed): await mixer.setSubscribed(member, isSubscribed)
                 case .opened(let room): await mixer.open(room)
                 case .closed(let room, let version): await mixer.close(room, version: version)
                 }
@@ -65,4 +69,6 @@ final class MixerPost: Mixer {
     func joined(_ member: MemberID) { letters.yield(.joined(member)) }
 
     func leave(_ member: MemberID, reason: LeaveReason) { letters.yield(.left(member, reason)) }
+
+    func setSubscribed(_ member: MemberID, _ isSubscribed: Bool) { letters.yield(.subscribed(member, isSubscribed)) }
 }

@@ -47,6 +47,19 @@ struct JoiningTests {
         await bench.expectQuiet()
     }
 
+    @Test("RFC 4975 8.6: a=max-size is the room's own limit where that is smaller")
+    func maximumSize() async throws {
+        for (most, shown) in [(1000, "1000"), (nil, "10485760"), (1 << 40, "10485760")] as [(Int?, String)] {
+            let bench = Bench {
+                var room = RoomConfiguration(address: Bench.room)
+                room.maximumMessageSize = most
+                $0.rooms = [room]
+            }
+            await bench.focus.handle(.invite(Call(id: 9), bench.nextTransaction(), .invite()))
+            #expect(try await bench.nextAnswer().sdpLine("a=max-size") == "a=max-size:\(shown)")
+        }
+    }
+
     @Test("two devices of one user are two participants")
     func twoDevices() async throws {
         let bench = Bench()

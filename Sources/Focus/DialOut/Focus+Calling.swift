@@ -151,6 +151,7 @@ extension Focus {
         }
         dialogs[call] = dialog
         calls[member] = call
+        if notifying.subscriptions.isSubscribed(person.account, to: entry.room) { mixer.setSubscribed(member, true) }
         rooms.enter(call, account: person.account, room: entry.room)
         let arrival = Roster.Arrival(dialog)
         updateRoster { roster, time in

@@ -169,6 +169,7 @@ extension Focus {
     func localMedia(in address: RoomAddress) -> LocalMedia {
         let room = rooms[address]?.configuration ?? configuration.adhoc
         var media = configuration.media
+        if let most = room.maximumMessageSize { media.maxSize = min(media.maxSize ?? .max, UInt64(clamping: most)) }
         if !room.allowsNicknames { media.chatroom?.nicknames = false }
         if !room.allowsPrivateMessages { media.chatroom?.privateMessages = false }
         return media
@@ -222,6 +223,9 @@ extension Focus {
         dialog.route = answer.route
         dialogs[call] = dialog
         calls[reservation.member] = call
+        if notifying.subscriptions.isSubscribed(dialog.caller.account, to: dialog.room) {
+            mixer.setSubscribed(reservation.member, true)
+        }
         updateRoster { roster, time in
             roster.expect(reservation.member, in: dialog.room, Roster.Arrival(dialog), at: time)
             return nil

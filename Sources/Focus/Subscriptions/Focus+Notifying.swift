@@ -222,6 +222,7 @@ extension Focus {
     /// Forgets a subscription, and the dialog that was made for it.
     private func drop(_ id: Subscription.ID) {
         guard let (subscription, isLastOfDialog) = notifying.subscriptions.remove(id) else { return }
+        tellMixerWhoSubscribes(subscription.caller.account, in: subscription.room)
         if isLastOfDialog, case .dialog(let dialog) = subscription.dialog { closeIfUnused(dialog) }
         if !notifying.subscriptions.hasSubscriptions(subscription.room) {
             notifying.tellings[subscription.room] = nil

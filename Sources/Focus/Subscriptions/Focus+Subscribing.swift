@@ -111,10 +111,19 @@ extension Focus {
                 view: view, deadline: now + .seconds(wish.expiry),
                 isWholeOnly: configuration.notifying.isFullStateOnly))
         notifying.counters.subscriptionsMade += 1
+        tellMixerWhoSubscribes(caller.account, in: room)
         logger.debug(
             "subscribed",
             metadata: ["room": "\(room)", "subscriber": "\(caller.uri)", "expires": "\(wish.expiry)"])
         confirm(id, wish, now)
+    }
+
+    /// The room's own lines may be left out for who sees the roster (`RoomConfiguration.systemLines`).
+    func tellMixerWhoSubscribes(_ account: String, in room: RoomAddress) {
+        let isSubscribed = notifying.subscriptions.isSubscribed(account, to: room)
+        for call in calls(of: account, in: room) {
+            if let member = dialogs[call]?.member { mixer.setSubscribed(member, isSubscribed) }
+        }
     }
 
     /// A SUBSCRIBE for a subscription that is there: another time from now on, or its end.

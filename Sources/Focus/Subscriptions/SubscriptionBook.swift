@@ -33,7 +33,14 @@ struct SubscriptionBook {
     private var byDialog: [DialogReference: [Subscription.ID]] = [:]
     private var byExchange: [Exchange: Subscription.ID] = [:]
     private var bySource: [String: Int] = [:]
+    private var byPerson: [Person: Int] = [:]
     private var lastID: Subscription.ID = 0
+
+    /// Somebody in a room, with all devices.
+    private struct Person: Hashable {
+        let room: RoomAddress
+        let account: String
+    }
 
     var count: Int { subscriptions.count }
     var isEmpty: Bool { subscriptions.isEmpty }
@@ -44,6 +51,11 @@ struct SubscriptionBook {
     /// In the order in which they were made.
     func subscriptions(of room: RoomAddress) -> [Subscription.ID] { (byRoom[room] ?? []).sorted() }
     func hasSubscriptions(_ room: RoomAddress) -> Bool { byRoom[room] != nil }
+
+    /// Whether an account has a subscription to a room's roster.
+    func isSubscribed(_ account: String, to room: RoomAddress) -> Bool {
+        byPerson[Person(room: room, account: account)] != nil
+    }
 
     func subscriptions(within dialog: DialogReference) -> [Subscription.ID] { byDialog[dialog] ?? [] }
 
@@ -75,6 +87,7 @@ struct SubscriptionBook {
         byRoom[room, default: []].insert(lastID)
         byDialog[dialog, default: []].append(lastID)
         bySource[source, default: 0] += 1
+        byPerson[Person(room: room, account: caller.account), default: 0] += 1
         return lastID
     }
 
@@ -113,6 +126,9 @@ struct SubscriptionBook {
         byDialog[subscription.dialog]?.removeAll { $0 == id }
         let isLast = byDialog[subscription.dialog]?.isEmpty ?? true
         if isLast { byDialog[subscription.dialog] = nil }
+        let person = Person(room: subscription.room, account: subscription.caller.account)
+        byPerson[person, default: 0] -= 1
+        if byPerson[person] == 0 { byPerson[person] = nil }
         bySource[subscription.source, default: 0] -= 1
         if bySource[subscription.source] == 0 { bySource[subscription.source] = nil }
         return (subscription, isLast)

@@ -336,6 +336,7 @@ final class FakeMixer: Mixer {
         var paths = 0
         var open: [RoomAddress: RoomTerms] = [:]
         var agents: [MemberID: String] = [:]
+        var subscribed: Set<MemberID> = []
     }
 
     private let journal: Journal
@@ -409,4 +410,14 @@ final class FakeMixer: Mixer {
     func joined(_ member: MemberID) { journal.note(.joined(member)) }
 
     func leave(_ member: MemberID, reason: LeaveReason) { journal.note(.leave(member, reason)) }
+
+    func setSubscribed(_ member: MemberID, _ isSubscribed: Bool) {
+        state.withLock { state in
+            state.subscribed.remove(member)
+            if isSubscribed { state.subscribed.insert(member) }
+        }
+    }
+
+    /// Of whom the mixer was told that they see the roster.
+    var subscribed: Set<MemberID> { state.withLock { $0.subscribed } }
 }

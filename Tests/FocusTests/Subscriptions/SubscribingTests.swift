@@ -56,6 +56,23 @@ struct SubscribingTests {
         await bench.expectQuiet()
     }
 
+    @Test("the mixer is told who sees the roster, with all devices, as long as there is a subscription")
+    func mixerIsTold() async throws {
+        let bench = Self.bench()
+        let (_, alice) = try await bench.enter("alice")
+        let (_, bob) = try await bench.enter("bob")
+        let (dialog, _) = try await bench.watch()
+        #expect(bench.mixer.subscribed == [alice])
+        let (_, phone) = try await bench.enter("alice")
+        #expect(bench.mixer.subscribed == [alice, phone])
+        let (answer, last) = try await bench.subscribe(
+            Bench.subscribe(["Expires": "0", "CSeq": "2 SUBSCRIBE"]), within: dialog)
+        #expect(answer.status == 200)
+        await bench.confirm(try #require(last))
+        #expect(bench.mixer.subscribed == [])
+        #expect(bob != alice)
+    }
+
     @Test("RFC 4575 3.9: what changes within the interval is told together")
     func gathered() async throws {
         let bench = Self.bench()
