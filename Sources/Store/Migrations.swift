@@ -101,6 +101,25 @@ enum Migrations {
                     CREATE INDEX history_time ON history (room, time)
                     """)
         }
+        migrator.registerMigration("files") { database in
+            // What the spool's folder holds; the room as people write it, `user@domain`.
+            try database.execute(
+                sql: """
+                    CREATE TABLE room_file (
+                        id TEXT NOT NULL PRIMARY KEY,
+                        room TEXT NOT NULL,
+                        name TEXT NOT NULL,
+                        type TEXT,
+                        size INTEGER NOT NULL CHECK (size >= 0),
+                        sha1 BLOB NOT NULL CHECK (length(sha1) = 20),
+                        sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+                        sender TEXT NOT NULL,
+                        sender_name TEXT,
+                        received INTEGER NOT NULL,
+                        expires INTEGER
+                    ) STRICT
+                    """)
+        }
         return migrator
     }
 }
