@@ -21,6 +21,7 @@ package final class FileSpool: Sendable {
     private let logger: Logger
     private let clock: @Sendable () -> Int64
     private let book: Mutex<SpoolBook>
+    private let interrupted = Mutex<[Interrupted]>([])
 
     /// Opens the folder, which is made with mode 0700 if need be, and makes it and the index agree: what only one of them has
     /// is removed.
@@ -91,13 +92,26 @@ package final class FileSpool: Sendable {
             book.doom(room)
             return book.files(in: room)
         }
+        let beginnings = interrupted.withLock { list in
+            let beginnings = list.filter { $0.announced.room == room }
+            list.removeAll { $0.announced.room == room }
+            return beginnings
+        }
+        for beginning in beginnings { beginning.file.abandon() }
         await remove(files)
     }
 
-    /// Removes what has expired. Somebody calls this about once a minute.
+    /// Removes what has expired, and the beginnings of files that nobody has gone on with. Somebody calls this about once a
+    /// minute.
     /// - Parameter now: seconds since 1970.
     /// - Returns: what was removed.
     package func expire(now: Int64) async -> [SpooledFile] {
+        let old = interrupted.withLock { list in
+            let old = list.filter { $0.since <= now - Self.interruptionTime }
+            list.removeAll { $0.since <= now - Self.interruptionTime }
+            return old
+        }
+        for beginning in old { beginning.file.abandon() }
         let files = book.withLock { $0.expired(at: now) }
         return await remove(files) ? files : []
     }
@@ -125,6 +139,53 @@ package final class FileSpool: Sendable {
     }
 
     // MARK: Coming and going
+
+    /// How long the beginning of an interrupted file waits for its sender, in seconds, and how many beginnings there may be:
+    /// in all, and of one sender.
+    static let interruptionTime: Int64 = 600
+    static let mostInterrupted = 16
+    static let mostInterruptedOfOne = 2
+
+    private struct Interrupted: Sendable {
+        let file: IncomingFile
+        let announced: AnnouncedFile
+        let expecting: [FileHash: [UInt8]]
+        let octets: Int
+        let since: Int64
+    }
+
+    /// Keeps what came of a file, for its sender to go on with.
+    func keep(_ file: IncomingFile, _ announced: AnnouncedFile, octets: Int, expecting: [FileHash: [UInt8]]) {
+        let now = clock()
+        let dropped = interrupted.withLock { list in
+            list.append(
+                Interrupted(file: file, announced: announced, expecting: expecting, octets: octets, since: now))
+            var dropped: [IncomingFile] = []
+            let own = list.indices.filter { list[$0].announced.sender == announced.sender }
+            if own.count > Self.mostInterruptedOfOne { dropped.append(list.remove(at: own[0]).file) }
+            if list.count > Self.mostInterrupted { dropped.append(list.removeFirst().file) }
+            return dropped
+        }
+        for file in dropped { file.abandon() }
+    }
+
+    /// Goes on with a file that was interrupted, or begins to receive one. Only a file of known size and hash can be gone on
+    /// with: its end proves that it is the same.
+    /// - Returns: the file, and how many octets of it are there.
+    package func receive(
+        _ announced: AnnouncedFile, expecting: [FileHash: [UInt8]], on eventLoop: any EventLoop,
+        noticed: @escaping @Sendable () -> Void
+    ) throws(SpoolRefusal) -> (file: IncomingFile, offset: Int) {
+        let beginning = interrupted.withLock { list -> Interrupted? in
+            guard announced.size != nil, !expecting.isEmpty,
+                let index = list.firstIndex(where: { $0.announced == announced && $0.expecting == expecting })
+            else { return nil }
+            return list.remove(at: index)
+        }
+        guard let beginning else { return (try receive(announced, on: eventLoop, noticed: noticed), 0) }
+        beginning.file.resume(on: eventLoop, noticed: noticed)
+        return (beginning.file, beginning.octets)
+    }
 
     /// Begins to receive a file.
     /// - Parameters:

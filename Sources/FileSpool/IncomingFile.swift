@@ -8,7 +8,7 @@ import Synchronization
 /// The owner
 /// - stops giving more while `isCongested`, until `noticed` is called;
 /// - looks at `failure` then, too;
-/// - ends with `finish` or `abandon`, after which nothing of the file remains unless it is in the spool.
+/// - ends with `finish` or `abandon`, after which nothing of the file remains unless it is in the spool, or with `suspend`.
 package final class IncomingFile: Sendable {
     /// Octets that wait for the disk before the owner has to wait, and with how few it goes on.
     package static let mostPending = 1 << 20
@@ -32,6 +32,8 @@ package final class IncomingFile: Sendable {
         var pending = 0
         var isRunning = false
         var isWaitedFor = false
+        var eventLoop: any EventLoop
+        var noticed: @Sendable () -> Void
         var failure: SpoolRefusal?
         /// `finish` or `abandon` was called.
         var isEnded = false
@@ -47,9 +49,7 @@ package final class IncomingFile: Sendable {
     let id: String
     private let announced: AnnouncedFile
     private let spool: FileSpool
-    private let eventLoop: any EventLoop
-    private let noticed: @Sendable () -> Void
-    private let queue = Mutex(Queue())
+    private let queue: Mutex<Queue>
     /// One thread at a time has work for a file, so nobody waits for this.
     private let disk = Mutex(Disk())
 
@@ -60,8 +60,7 @@ package final class IncomingFile: Sendable {
         self.id = id
         self.announced = announced
         self.spool = spool
-        self.eventLoop = eventLoop
-        self.noticed = noticed
+        queue = Mutex(Queue(eventLoop: eventLoop, noticed: noticed))
     }
 
     // MARK: For the owner
@@ -83,6 +82,9 @@ package final class IncomingFile: Sendable {
             return true
         }
     }
+
+    /// Octets that wait for the disk, and a little for each piece of them.
+    package var pendingBytes: Int { queue.withLock { $0.pending } }
 
     /// What the disk said.
     package var failure: SpoolRefusal? { queue.withLock { $0.failure } }
@@ -108,6 +110,24 @@ package final class IncomingFile: Sendable {
         }
         let digests = try result.get()
         return try await spool.store(id, announced, type: type, size: size, digests: digests)
+    }
+
+    /// Its sender is gone, and may come back for the rest within ten minutes: see `FileSpool.receive`.
+    /// - Parameter octets: how many from the beginning are there without a gap; all of them were given to `write`.
+    package func suspend(octets: Int, expecting: [FileHash: [UInt8]]) {
+        guard octets > 0, announced.size != nil, !expecting.isEmpty else { return abandon() }
+        queue.withLock { queue in
+            queue.noticed = {}
+            queue.isWaitedFor = false
+        }
+        spool.keep(self, announced, octets: octets, expecting: expecting)
+    }
+
+    func resume(on eventLoop: any EventLoop, noticed: @escaping @Sendable () -> Void) {
+        queue.withLock { queue in
+            queue.eventLoop = eventLoop
+            queue.noticed = noticed
+        }
     }
 
     /// Nothing comes of it.
@@ -160,14 +180,14 @@ package final class IncomingFile: Sendable {
             if !hasFailed {
                 do throws(SpoolRefusal) { try write(bytes, offset) } catch { outcome = error }
             }
-            let tells = queue.withLock { queue in
+            let told = queue.withLock { queue -> (loop: any EventLoop, noticed: @Sendable () -> Void)? in
                 queue.pending -= bytes.readableBytes + Self.pieceCost
                 if let outcome { queue.failure = outcome }
-                guard outcome != nil || (queue.isWaitedFor && queue.pending <= Self.fewPending) else { return false }
+                guard outcome != nil || (queue.isWaitedFor && queue.pending <= Self.fewPending) else { return nil }
                 queue.isWaitedFor = false
-                return true
+                return (queue.eventLoop, queue.noticed)
             }
-            if tells { eventLoop.execute(noticed) }
+            if let told { told.loop.execute(told.noticed) }
         case .finish(let size, let expecting, let continuation):
             let result = Result { () throws(SpoolRefusal) in
                 if let failure { throw failure }

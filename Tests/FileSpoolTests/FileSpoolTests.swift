@@ -135,6 +135,45 @@ struct FileSpoolTests {
         try await pool.shutdownGracefully()
     }
 
+    @Test("what came of an interrupted file waits for its sender, for a while and not much of it")
+    func interrupted() async throws {
+        let fixture = try await SpoolFixture(now: 1000)
+        let expecting: [FileHash: [UInt8]] = [.sha256: Self.sha256]
+        func begin(_ announced: AnnouncedFile, _ hashes: [FileHash: [UInt8]]) throws -> (IncomingFile, Int) {
+            let begun = try fixture.spool.receive(announced, expecting: hashes, on: SpoolFixture.loop) {}
+            return (begun.file, begun.offset)
+        }
+        func interrupt(_ announced: AnnouncedFile, _ hashes: [FileHash: [UInt8]]) throws {
+            let (file, offset) = try begin(announced, hashes)
+            #expect(offset == 0)
+            try file.write(ByteBuffer(bytes: Self.content[..<20]), at: 0)
+            file.suspend(octets: 20, expecting: hashes)
+        }
+        let announced = SpoolFixture.announced(size: 43)
+        try interrupt(announced, expecting)
+        let (file, offset) = try begin(announced, expecting)
+        #expect(offset == 20)
+        try file.write(ByteBuffer(bytes: Self.content[20...]), at: 20)
+        let stored = try await file.finish(size: 43, type: nil, expecting: expecting)
+        #expect(stored.sha1 == Self.sha1)
+        await fixture.spool.remove(stored.id)
+
+        // Nothing proves that it is the same file.
+        try interrupt(announced, [:])
+        try await fixture.until { fixture.spool.usage == (0, 0, 0) }
+        // Two of one sender wait, the third is one too many.
+        for name in ["1", "2", "3"] { try interrupt(SpoolFixture.announced(name, size: 43), expecting) }
+        try await fixture.until { fixture.onDisk.count == 2 && fixture.spool.usage == (86, 0, 2) }
+        #expect(await fixture.spool.expire(now: 1599).isEmpty)
+        #expect(fixture.spool.usage.incoming == 2)
+        #expect(await fixture.spool.expire(now: 1600).isEmpty)
+        try await fixture.until { fixture.onDisk.isEmpty && fixture.spool.usage == (0, 0, 0) }
+        // And they go with their room.
+        try interrupt(announced, expecting)
+        await fixture.spool.removeRoom(SpoolFixture.room)
+        try await fixture.until { fixture.onDisk.isEmpty && fixture.spool.usage == (0, 0, 0) }
+    }
+
     // MARK: Limits
 
     @Test("a file that grows beyond what is allowed is refused while it comes")
