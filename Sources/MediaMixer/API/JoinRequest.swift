@@ -85,7 +85,7 @@ package enum JoinRefusal: Error, Equatable, Sendable {
     case noSuchMember
     /// The transfer has ended meanwhile.
     case noSuchTransfer
-    /// `MixerConfiguration.files`
+    /// `MixerConfiguration.files`: in all, in the room, or of the participant.
     case tooManyTransfers
     /// There is no spool.
     case noSpool

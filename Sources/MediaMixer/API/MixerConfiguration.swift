@@ -71,6 +71,8 @@ package struct MixerConfiguration: Sendable {
     /// How long a message may wait before it is written to the history; what a crash can lose.
     package var historyDelay: TimeAmount = .milliseconds(100)
 
+    package var files = FileTransferLimits()
+
     package var maximumRooms = 20_000
     package var maximumMembersPerRoom = 1_000
     package var maximumMembers = 20_000

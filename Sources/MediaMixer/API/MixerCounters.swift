@@ -21,6 +21,17 @@ package struct MixerCounters: Sendable, Equatable {
     package var streams: UInt64 = 0
     package var streamsAborted: UInt64 = 0
     package var streamsUnassembled: UInt64 = 0
+    /// File transfers under way, and what became of others.
+    package var transfers = 0
+    package var filesReceived: UInt64 = 0
+    package var filesSent: UInt64 = 0
+    package var filesFailed: UInt64 = 0
+    package var filesRefused: UInt64 = 0
+    /// Octets of messages that brought files.
+    package var fileBytesReceived: UInt64 = 0
+    package var fileBytesSent: UInt64 = 0
+    /// Octets of files in memory, those that wait for connections included.
+    package var fileBytesHeld = 0
 
     package init() {}
 
@@ -40,5 +51,13 @@ package struct MixerCounters: Sendable, Equatable {
         streams &+= other.streams
         streamsAborted &+= other.streamsAborted
         streamsUnassembled &+= other.streamsUnassembled
+        transfers += other.transfers
+        filesReceived &+= other.filesReceived
+        filesSent &+= other.filesSent
+        filesFailed &+= other.filesFailed
+        filesRefused &+= other.filesRefused
+        fileBytesReceived &+= other.fileBytesReceived
+        fileBytesSent &+= other.fileBytesSent
+        fileBytesHeld += other.fileBytesHeld
     }
 }

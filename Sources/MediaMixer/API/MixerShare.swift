@@ -4,6 +4,7 @@ import Synchronization
 final class MixerShare: Sendable {
     let loops: Int
     private let rooms = Atomic<Int>(0)
+    private let transfers = Atomic<Int>(0)
     /// By loop.
     private let members: Mutex<[Int]>
 
@@ -20,6 +21,17 @@ final class MixerShare: Sendable {
         }
         return true
     }
+
+    /// - Returns: false when there are `limit` file transfers already.
+    func takeTransfer(limit: Int) -> Bool {
+        guard transfers.add(1, ordering: .relaxed).newValue <= limit else {
+            transfers.subtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func giveBackTransfer() { transfers.subtract(1, ordering: .relaxed) }
 
     func giveBackRooms(_ number: Int) { rooms.subtract(number, ordering: .relaxed) }
 

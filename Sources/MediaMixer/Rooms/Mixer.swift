@@ -12,7 +12,7 @@ import Payloads
 final class Mixer {
     let transport: TransportLoop
     /// What the mixers of all loops have together.
-    private let share: MixerShare
+    let share: MixerShare
     let configuration: MixerConfiguration
     let services: MixerServices
     let logger: Logger
@@ -32,7 +32,9 @@ final class Mixer {
     /// This loop's part of the whole.
     private let reassemblyBudget: Int
     private var lastMember: UInt64 = 0
-    private var isClosing = false
+    private(set) var isClosing = false
+    /// File transfers, since there was one.
+    private var fileDesk: FileDesk?
 
     init(
         transport: TransportLoop, share: MixerShare, configuration: MixerConfiguration, services: MixerServices,
@@ -134,7 +136,10 @@ final class Mixer {
         _ id: MemberID, in room: Room, request: JoinRequest
     ) throws(JoinRefusal) -> Member {
         let session = transport.sessions.newID()
-        guard let local = localPath(session, request: request, isTLS: request.media.isTLS) else {
+        guard
+            let local = localPath(
+                session, host: request.localHost, port: request.localPort, isTLS: request.media.isTLS)
+        else {
             throw .malformedPath
         }
         let remote = try remotePath(request.media, placeholder: local)
@@ -160,7 +165,10 @@ final class Mixer {
                 return Reservation(member: id, localPath: member.localPath.description)
             }
             let session = transport.sessions.newID()
-            guard let local = localPath(session, request: member.request, isTLS: media.isTLS) else {
+            guard
+                let local = localPath(
+                    session, host: member.request.localHost, port: member.request.localPort, isTLS: media.isTLS)
+            else {
                 throw .malformedPath
             }
             guard
@@ -171,16 +179,15 @@ final class Mixer {
         }
     }
 
-    private func localPath(_ session: SessionID, request: JoinRequest, isTLS: Bool) -> Path? {
-        let port = request.localPort != 0 ? request.localPort : transport.listeners.first?.port ?? 0
-        let host =
-            request.localHost.contains(":") && !request.localHost.hasPrefix("[")
-            ? "[\(request.localHost)]" : request.localHost
+    /// - Parameter port: 0 means the first listener's.
+    func localPath(_ session: SessionID, host: String, port: Int, isTLS: Bool) -> Path? {
+        let port = port != 0 ? port : transport.listeners.first?.port ?? 0
+        let host = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         return Path("\(isTLS ? "msrps" : "msrp")://\(host):\(port)/\(session);tcp")
     }
 
     /// An offerless INVITE has no path of the peer until the ACK; nothing is sent before.
-    private func remotePath(_ media: PeerMedia, placeholder: Path) throws(JoinRefusal) -> Path {
+    func remotePath(_ media: PeerMedia, placeholder: Path) throws(JoinRefusal) -> Path {
         if media.path.isEmpty { return placeholder }
         guard let path = Path(media.path) else { throw .malformedPath }
         return path
@@ -216,6 +223,9 @@ final class Mixer {
         isClosing = true
         for id in Array(members.keys) { leave(id, reason: .shutdown) }
         for room in rooms.values { room.history.close() }
+        fileDesk?.closeAll()
+        // The two keep each other.
+        fileDesk = nil
         share.giveBackRooms(rooms.count)
         rooms = [:]
         counters.rooms = 0
@@ -228,8 +238,21 @@ final class Mixer {
     var snapshot: MixerCounters {
         var snapshot = counters
         snapshot.queuedBytes = members.values.reduce(0) { $0 + $1.queuedBytes }
+        snapshot.fileBytesHeld = fileDesk?.heldBytes ?? 0
         return snapshot
     }
+
+    // MARK: Files
+
+    func reserveFile(_ request: FileRequest) -> Result<FileReservation, JoinRefusal> {
+        if isClosing { return .failure(.shuttingDown) }
+        let desk = fileDesk ?? FileDesk(mixer: self)
+        fileDesk = desk
+        return desk.reserve(request)
+    }
+
+    /// Nil when there was no transfer yet.
+    var files: FileDesk? { fileDesk }
 
     // MARK: Time and congestion
 
@@ -243,6 +266,7 @@ final class Mixer {
         watched = watched.filter { $0.observe(now: now) }
         for room in rooms.values { room.ticked(at: now) }
         for member in Array(members.values) { member.ticked(at: now) }
+        fileDesk?.ticked(at: now)
     }
 
     // MARK: What sessions share

@@ -231,7 +231,7 @@ final class Member {
 
     /// The participant's way may lead through a relay of this process. Sessions of rooms don't count: a participant that
     /// names one of those as its own would have rooms talk to each other.
-    static func isThroughRelay(_ owner: any SessionOwner) -> Bool { !(owner is Member) }
+    static func isThroughRelay(_ owner: any SessionOwner) -> Bool { !(owner is Member) && !(owner is FileSession) }
 
     // MARK: Media comes and goes
 
