@@ -78,7 +78,7 @@ extension ChatClient {
     /// How long the end of a transfer's call is waited for.
     private static let byeTime: Duration = .seconds(4)
     /// How long, after the room has hung up, the session's last words may take: the two come by different ways.
-    private static let lastWords: Duration = .seconds(1)
+    static let lastWords: Duration = .seconds(1)
 
     // MARK: What the user wants
 
@@ -184,7 +184,7 @@ extension ChatClient {
         (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
     }
 
-    private var teller: @Sendable (Int, FileHappening) -> Void {
+    var teller: @Sendable (Int, FileHappening) -> Void {
         let happened = happened
         return { number, happening in happened.yield(.file(number, happening)) }
     }
@@ -278,13 +278,13 @@ extension ChatClient {
 
     // MARK: The end
 
-    private enum TransferEnd {
+    enum TransferEnd {
         case done(String)
         case failed(String)
         case stopped
     }
 
-    private func endTransfer(_ end: TransferEnd) async {
+    func endTransfer(_ end: TransferEnd) async {
         guard let transfer, !transfer.isOver else { return }
         self.transfer?.isOver = true
         transfer.stopper.stop()
@@ -307,12 +307,12 @@ extension ChatClient {
         tellLater(Self.byeTime, .byeOverdue)
     }
 
-    private func tellLater(_ delay: Duration, _ happening: FileHappening) {
+    func tellLater(_ delay: Duration, _ happening: FileHappening) {
         guard let number = transfer?.number else { return }
         after(delay, .file(number, happening))
     }
 
-    private func forget() async {
+    func forget() async {
         transfer = nil
         await nextFile()
     }
@@ -321,229 +321,5 @@ extension ChatClient {
     func dropFiles() async {
         orders = []
         if let transfer, !transfer.isOver { await endTransfer(.stopped) }
-    }
-
-    // MARK: The call
-
-    private func call(_ work: FileTransfer.Work) async {
-        transfer?.work = work
-        let local = LocalMedia(
-            acceptTypes: ["*"], fingerprints: negotiation.local.fingerprints, allowsTCP: !options.usesTLS,
-            allowsTLS: options.usesTLS, offeredSetup: .active, usesRelay: options.relay != nil)
-        transfer?.negotiation = FileNegotiation(local: local, originID: UInt64.random(in: .min ... .max))
-        guard let transfer else { return }
-        if let relay = options.relay {
-            do throws(ClientError) {
-                // The call needs our path, so the relays come first.
-                await open(work, remote: nil, way: .relays(try await RelayWay.find(relay), relay))
-            } catch {
-                await endTransfer(.failed(error.description))
-            }
-            return
-        }
-        self.transfer?.localPath = MSRPNegotiation.localPath(
-            host: options.peer.localAddress, port: 9, isTLS: options.usesTLS, sessionID: transfer.sessionID.text)
-        await invite(retrying: nil, authorization: nil)
-    }
-
-    private func invite(retrying: Call?, authorization: HeaderField?) async {
-        guard let transfer, let work = transfer.work, let stack else { return }
-        let description: FileDescription
-        let isPull: Bool
-        switch work {
-        case .send(_, let file): (description, isPull) = (file, false)
-        case .get(_, let file): (description, isPull) = (file, true)
-        }
-        guard
-            let offer = self.transfer?.negotiation?.makeOffer(
-                localPath: transfer.localPath, file: description, asks: isPull)
-        else { return }
-        self.transfer?.call = await stack.invite(
-            fileTarget, from: from, to: "<\(room)>", route: options.peer.route,
-            headers: authorization.map { [$0] } ?? [],
-            body: MessageBody(contentType: "application/sdp", content: offer),
-            retrying: retrying)
-        tellLater(options.timeout, .unanswered)
-    }
-
-    /// The room's URI, as it was called; a room that a factory made has a name of its own.
-    private var fileTarget: SIPURI {
-        var target = options.peer.target
-        target.user = room.user
-        return target
-    }
-
-    /// What comes in the dialog of a transfer; false for what is in no such dialog.
-    func handleForFile(_ event: SIPEvent) async -> Bool {
-        guard let transfer, let call = transfer.call else { return false }
-        switch event {
-        case .response(call, "INVITE", let response):
-            if !response.isProvisional { await answeredForFile(response, call) }
-        case .bye(call, let request):
-            let reason = request.headers["Reason"].map { ": \(Self.words(of: $0))" } ?? ""
-            // All went well: the session says so, when the disk is done.
-            self.transfer?.isDone = request.headers["Reason"]?.contains("cause=200") == true
-            if self.transfer?.isDone != true { tellLater(Self.lastWords, .hungUp("the room ended it\(reason)")) }
-        case .ended(call, let ending):
-            if transfer.isOver {
-                await forget()
-            } else {
-                self.transfer?.call = nil
-                if !transfer.isDone { tellLater(Self.lastWords, .hungUp("the call ended: \(ending.text)")) }
-            }
-        case .reinvite(call, let transaction, let request), .update(call, let transaction, let request):
-            // A refresh; nothing else is due in the short life of a transfer.
-            await stack?.respond(to: transaction, status: request.body == nil ? 200 : 488)
-        case .inDialogRequest(call, let transaction, let request):
-            await stack?.respond(to: transaction, status: request.method == "OPTIONS" ? 200 : 405)
-        default: return false
-        }
-        return true
-    }
-
-    private func answeredForFile(_ response: Response, _ call: Call) async {
-        guard let transfer, !transfer.isOver || response.isSuccess else { return }
-        if response.status == 401 || response.status == 407, !transfer.hasCredentials {
-            let header = credentials?.answer(
-                response, method: "INVITE", uri: fileTarget.description, isRetry: transfer.hasCredentials)
-            if let header {
-                self.transfer?.hasCredentials = true
-                return await invite(retrying: call, authorization: header)
-            }
-        }
-        guard response.isSuccess else {
-            let isPull = if case .get = transfer.order { true } else { false }
-            // The call is over with its refusal.
-            self.transfer?.call = nil
-            return await endTransfer(.failed(ChatPaths.refusal(response, isPull: isPull)))
-        }
-        await stack?.acknowledge(call)
-        self.transfer?.isEstablished = true
-        guard !transfer.isOver else { return }
-        do {
-            guard let media = try self.transfer?.negotiation?.acceptAnswer(response.body?.content ?? []).media,
-                let work = transfer.work, let path = Path(media.remotePath)
-            else { throw ClientError.unusableAnswer("its path is none") }
-            let peer = FileReceiver.Peer(path: path, fingerprints: media.fingerprints)
-            if let sender = transfer.sender {
-                _ = await files(over: { _ in sender.value.start(path) })
-            } else if let receiver = transfer.receiver {
-                _ = await files(over: { _ in receiver.value.start(peer) })
-            } else if let target = media.target {
-                let destination = Destination(
-                    host: target.host, port: Int(target.port), isTLS: media.isTLS, isAtPeersWord: false)
-                await open(work, remote: peer, way: .direct(destination))
-            } else {
-                throw ClientError.unusableAnswer("there is nowhere to connect to")
-            }
-        } catch {
-            await endTransfer(.failed("the server's answer can't be used: \(error)"))
-        }
-    }
-
-    // MARK: The session
-
-    /// Opens the transfer's own MSRP session, on a loop of its own so that the chat never waits for a disk.
-    private func open(_ work: FileTransfer.Work, remote: FileReceiver.Peer?, way: SessionLink.Way) async {
-        guard let transfer, let transport = await fileTransport() else { return }
-        let (number, tell, id) = (transfer.number, teller, transfer.sessionID)
-        let localPath = remote == nil ? nil : Path(transfer.localPath)
-        switch work {
-        case .send(let file, let description):
-            let type = description.selector.type?.essence ?? MediaTypes.unknown
-            let chunkSize = options.chunkSize ?? FileSending.usualChunk
-            self.transfer?.sender = await transport.perform { transport in
-                let link = SessionLink(transport: transport, id: id, way: way, localPath: localPath)
-                let sender = FileSender(
-                    file: file, remotePath: remote?.path, fingerprints: remote?.fingerprints ?? [], contentType: type,
-                    chunkSize: chunkSize, link: link, knowsSize: true,
-                    wording: { ChatPaths.refusal($0) }
-                ) { tell(number, .sender($0)) }
-                link.start()
-                return NIOLoopBound(sender, eventLoop: transport.eventLoop)
-            }
-        case .get(let pull, _):
-            self.transfer?.receiver = await transport.perform { transport in
-                let link = SessionLink(transport: transport, id: id, way: way, localPath: localPath)
-                let receiver = FileReceiver(pulling: pull, from: remote, link: link) { tell(number, .receiver($0)) }
-                link.start()
-                return NIOLoopBound(receiver, eventLoop: transport.eventLoop)
-            }
-        }
-    }
-
-    private func fileTransport() async -> TransportHandle? {
-        if let filesTransport { return filesTransport }
-        guard let configuration = transportConfiguration else { return nil }
-        let transport = await ClientTransport.start(configuration, logger: logger)
-        filesTransport = transport
-        return transport
-    }
-
-    private func files<R: Sendable>(over body: @escaping @Sendable (TransportLoop) -> R) async -> R? {
-        await filesTransport?.perform(body)
-    }
-}
-
-/// Paths as the user types them, and what refusals of files mean.
-enum ChatPaths {
-    /// `~/` is the user's own folder: there is no shell here that would say so.
-    static func expanded(_ path: String) -> String {
-        guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME").map({ String(cString: $0) }) else {
-            return path
-        }
-        return home + path.dropFirst()
-    }
-
-    /// Where a file of that name goes: into the folder where the user is, into one of his, or under a name of his.
-    static func place(for name: String, at path: String?) -> (folder: String, name: String) {
-        guard let path else { return (".", name) }
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            return (path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path, name)
-        }
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-        let last = String(path[path.index(after: slash)...])
-        let folder = slash == path.startIndex ? "/" : String(path[..<slash])
-        return (folder, last.isEmpty ? name : last)
-    }
-
-    /// Without the folder where the user is.
-    static func shown(_ path: String) -> String {
-        (path.hasPrefix("./") ? String(path.dropFirst(2)) : path).withoutControls(keepingLines: false)
-    }
-
-    static func size(of path: String) -> UInt64? {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_size >= 0 ? UInt64(status.st_size) : nil
-    }
-
-    /// Why the room doesn't want a file, or doesn't give one.
-    static func refusal(_ response: Response, isPull: Bool) -> String {
-        let detail =
-            (response.headers["Warning"] ?? response.headers["Reason"])
-            .map { " (\($0.withoutControls(keepingLines: false)))" } ?? ""
-        let answer = "\(response.status) \(response.phrase)\(detail)"
-        return switch response.status {
-        case 401, 407: "wrong name or password"
-        case 403: "only who takes part in the room may: \(answer)"
-        case 404, 410: isPull ? "the room has this file no longer: \(answer)" : "there is no such room: \(answer)"
-        case 413: "it is too large for this room: \(answer)"
-        case 415, 488: isPull ? "the room can't give it: \(answer)" : "the room takes no files like this one: \(answer)"
-        case 480, 486, 503: "the room can't do that now, try again later: \(answer)"
-        case 507: "the room has no space left: \(answer)"
-        default: answer
-        }
-    }
-
-    /// The same of the MSRP session.
-    static func refusal(_ status: Status) -> String {
-        switch status.code {
-        case 403: "the room does not allow it"
-        case 408, 481: "the room has ended it (\(status))"
-        case 413: "the room stopped it: too large, no space left, or not the file that was announced"
-        case 415: "the room takes no files of this type"
-        default: "the room refused it: \(status)"
-        }
     }
 }

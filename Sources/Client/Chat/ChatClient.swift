@@ -50,7 +50,7 @@ package actor ChatClient {
     }
 
     /// Messages and their octets that may be unacknowledged before the next line is read.
-    private static let window = 64
+    static let window = 64
     private static let windowOctets = 4 << 20
     /// How long the room's reports are waited for before BYE.
     private static let reportTime: Duration = .seconds(3)
@@ -111,25 +111,25 @@ package actor ChatClient {
 
     var typing = TypingTeller()
     var typers = TypingWatch()
-    private var typersText: String?
-    private var awaitsTyping = false
+    var typersText: String?
+    var awaitsTyping = false
     /// When the session began, seconds since 1970: what was said before is replayed.
-    private var joined: Int64?
+    var joined: Int64?
     private let start = ContinuousClock.now
 
-    private var inputEnded = false
+    var inputEnded = false
     private var isReading = false
     private var isWaiting = false
-    private var waitIsOver = false
+    var waitIsOver = false
     /// Octets of the messages that are not yet acknowledged.
-    private var outstanding: [MessageID: Int] = [:]
-    private var outstandingOctets = 0
+    var outstanding: [MessageID: Int] = [:]
+    var outstandingOctets = 0
     private var undelivered = 0
     /// Messages through a relay, whose 200 says only that the relay has them, until the room reports that it does. Only
     /// the latest ones, since not every server reports.
-    private var unreported: [MessageID] = []
+    var unreported: [MessageID] = []
     private var awaitsReports = false
-    private var received = 0
+    var received = 0
 
     package init(options: ChatOptions, printer: ChatPrinter, console: ChatConsole, logger: Logger) {
         self.options = options
@@ -410,195 +410,5 @@ package actor ChatClient {
     func undelivered(because reason: String) {
         undelivered += 1
         notice("a message was not delivered: \(reason)")
-    }
-
-    private func show(_ contentType: String, _ body: ByteBuffer) {
-        guard let message = ChatMessage(contentType: contentType, body: body, me: options.identity) else {
-            return notice("a message that is no message/cpim was skipped")
-        }
-        let isFromRoom = message.from.flatMap { SIPURI($0) }.map { $0.isSamePerson(as: room) } ?? false
-        if isFromRoom, let line = message.roomLine { return show(line, message) }
-        if let from = message.from, !message.isTyping { typers.said(from) }
-        if message.isTyping { takeTyping(message) }
-        defer { showTypers() }
-        guard !message.isSilent else { return }
-        if !isFromRoom { received += 1 }
-        var shown = message
-        if let joined, let seconds = message.seconds, seconds < joined { shown.isReplayed = true }
-        if !message.isText { shown.attachment = attachments.add(type: message.contentType, content: message.content) }
-        var time = console.clock().display
-        if printer.style == .terminal {
-            if let person = message.from.flatMap({ roster.person(at: $0) }), person.nickname != nil {
-                shown.displayName = person.name
-            }
-            if shown.isReplayed, let seconds = shown.seconds { time = console.moment(seconds) }
-        }
-        output(printer.line(for: shown, clock: time))
-    }
-
-    /// What the room itself says. Who watches the roster knows most of it already, and better.
-    private func show(_ line: RoomLine, _ message: ChatMessage) {
-        let text = message.text
-        if line.event == .file, let file = line.file {
-            let (entry, isNew) = files.add(file, told: message.seconds)
-            guard isNew else { return }
-            if printer.style == .json { return output(printer.event(entry)) }
-            return notice(announcement(of: entry))
-        }
-        if printer.style == .json { return output(printer.event(line, text: text, time: message.dateTime)) }
-        switch line.event {
-        case .joined, .left, .subject, .nickname:
-            if !roster.isKnown || subscription.isOver { notice(text) }
-        case .welcome, .file, .congestion, .history, nil: notice(text)
-        }
-    }
-
-    /// `alice put report.pdf into the room (application/pdf, 1.2 MB); /get 3`
-    func announcement(of entry: RoomFiles.Entry) -> String {
-        let facts = [entry.file.type, entry.file.size.map(TransferProgress.bytes)].compactMap { $0 }
-        let text =
-            "\(entry.file.sender.map(name) ?? "somebody") put \(FileName.sanitised(entry.file.name)) into the room"
-            + (facts.isEmpty ? "" : " (\(facts.joined(separator: ", ")))") + "; /get \(entry.number)"
-        return text.withoutControls(keepingLines: false)
-    }
-
-    /// What somebody is called, as far as the server tells.
-    func name(of uri: String) -> String {
-        roster.person(at: uri)?.name ?? SIPURI(uri)?.user ?? uri
-    }
-
-    // MARK: Typing
-
-    private func takeTyping(_ message: ChatMessage) {
-        guard options.showsTyping, let from = message.from, let notice = TypingNotice(parsing: message.content),
-            SIPURI(from).map({ !$0.isSamePerson(as: options.identity) }) ?? true
-        else { return }
-        let person = roster.person(at: from)?.name ?? message.displayName ?? name(of: from)
-        typers.received(
-            isActive: notice.isActive, from: from, name: person.withoutControls(keepingLines: false),
-            refresh: notice.refresh, now: now)
-    }
-
-    private func showTypers() {
-        let text = phase == .chatting ? typers.text : nil
-        if text != typersText { console.status(.typing(text)) }
-        typersText = text
-        watchTyping()
-    }
-
-    private func watchTyping() {
-        guard !awaitsTyping, phase == .chatting, typersText != nil || typing.isTyping else { return }
-        awaitsTyping = true
-        after(.seconds(1), .typingDue)
-    }
-
-    /// Tells the others whether the user is typing, where the room takes such notices.
-    private func tell(_ notice: TypingTeller.Notice?) async {
-        defer { watchTyping() }
-        guard let notice, options.showsTyping, phase == .chatting, let media, media.format == .cpim,
-            media.wrappedTypes.allows(TypingNotice.contentType)
-        else { return }
-        let document = TypingNotice(
-            isActive: notice == .active, refresh: notice == .active ? TypingTeller.refresh : nil
-        ).document
-        let body = wrapped(Array(document.utf8), type: TypingNotice.contentType, to: room)
-        if let session {
-            _ = try? await session.onLoop {
-                $0.send(contentType: "message/cpim", body: body, wantsReport: false, isFleeting: true)
-            }
-        }
-    }
-
-    // MARK: What the user wants
-
-    private func obey(_ input: ChatInput) async {
-        switch input {
-        case .nothing:
-            break
-        case .say(let text):
-            await send(text, to: room)
-        case .privately(let to, let text):
-            guard media?.chatroom?.privateMessages == true else {
-                return notice("this room can't carry private messages yet")
-            }
-            guard let receiver = address(of: to) else { return }
-            await send(text, to: receiver)
-        case .nick(let name):
-            guard media?.chatroom?.nicknames == true else { return notice("this room can't set nicknames yet") }
-            if let session { try? await session.onLoop { $0.requestNickname(name) } }
-        case .who:
-            showParticipants()
-        case .subject(let text):
-            await setSubject(text)
-        case .invite(let who):
-            await refer(who, method: nil)
-        case .kick(let who):
-            if let uri = address(of: who) { await refer(uri.description, method: "BYE") }
-        case .send(let path): await sendFile(path)
-        case .image(let path): showPicture(path)
-        case .files: showFiles()
-        case .get(let number, let path): await getFile(number, path: path)
-        case .save(let number, let path): save(number, path)
-        case .cancel: await cancelFiles()
-        case .quit:
-            inputEnded = true
-            waitIsOver = true
-            if let transfer { notice("leaving when \(transfer.name) is through; Ctrl-C leaves at once") }
-        case .help:
-            notices("commands:")
-            for line in ChatInput.helpText.split(separator: "\n") { notices("  \(line)") }
-        case .wrong(let text):
-            notices(text)
-        }
-    }
-
-    /// Who is meant by a nickname, a name or an address; somebody who isn't in the roster is addressed as he is written.
-    private func address(of who: String) -> SIPURI? {
-        switch roster.find(who) {
-        case .one(let person):
-            if let uri = SIPURI(person.uri) { return uri }
-        case .several(let people):
-            let addresses = people.prefix(5).map(\.uri).joined(separator: ", ")
-            notices("'\(who)' may be one of \(addresses): give the address")
-            return nil
-        case .none: break
-        }
-        if let uri = ChatAddress.uri(of: who, domain: options.identity.host) { return uri }
-        notices("'\(who)' is nobody here, and not an address")
-        return nil
-    }
-
-    private func send(_ text: String, to receiver: SIPURI) async {
-        typing.said()
-        let contentType = "text/plain;charset=UTF-8"
-        guard media?.format == .cpim else {
-            return await send(ByteBuffer(string: text), contentType: contentType)
-        }
-        await send(wrapped(Array(text.utf8), type: contentType, to: receiver), contentType: "message/cpim")
-    }
-
-    func wrapped(_ content: [UInt8], type: String, to receiver: SIPURI) -> ByteBuffer {
-        var body = ByteBuffer()
-        body.writeBytes(
-            CPIMWrapper.head(
-                from: CPIMAddress(uri: options.identity.description), to: [CPIMAddress(uri: receiver.description)],
-                dateTime: console.clock().dateTime, contentType: type))
-        body.writeBytes(content)
-        return body
-    }
-
-    func send(_ message: ByteBuffer, contentType: String) async {
-        let usesRelay = options.relay != nil
-        guard let session,
-            let id = try? await session.onLoop({
-                $0.send(contentType: contentType, body: message, wantsReport: usesRelay)
-            })
-        else { return undelivered(because: "it can't be sent") }
-        if usesRelay {
-            if unreported.count >= Self.window { unreported.removeFirst() }
-            unreported.append(id)
-        }
-        outstanding[id] = message.readableBytes
-        outstandingOctets += message.readableBytes
     }
 }
