@@ -48,6 +48,158 @@ extension SystemTests {
 
         private func contents(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
+        @Test("/send puts a file into the room, /files lists it, /get brings it, octet for octet", arguments: Way.all)
+        func sendAndGet(_ way: Way) throws {
+            let confd = try ConfdProcess(Workflow.options)
+            let folder = try TemporaryFolder()
+            let data = octets(300_001)
+            let path = try file(data, "my \"report\".pdf", in: folder)
+            let alice = try chat(confd, "alice", way: way)
+            _ = try notice(alice, "joined")
+            let bob = try chat(confd, "bob", way: way)
+            _ = try notice(bob, "joined")
+            try alice.write("/send \(path)\n")
+            _ = try notice(alice, "sent my _report_.pdf: 300.0 kB in ")
+            let told = try notice(bob, "alice put my _report_.pdf into the room")
+            #expect(told.hasSuffix("(application/pdf, 300.0 kB); /get 1"))
+            try bob.write("/files\n/get 1 \(folder.path)/got.pdf\n/get 1 \(folder.path)/got.pdf\n")
+            _ = try notice(bob, "1 file in sip:meet@127.0.0.1")
+            let line = try notice(bob, "  1  ")
+            #expect(line.contains("my _report_.pdf  300.0 kB  application/pdf  alice  just now"))
+            _ = try notice(bob, "got \(folder.path)/got.pdf: 300.0 kB in ")
+            // Nothing is ever overwritten.
+            _ = try notice(bob, "got \(folder.path)/got (1).pdf: 300.0 kB in ")
+            #expect(contents("\(folder.path)/got.pdf") == data)
+            #expect(contents("\(folder.path)/got (1).pdf") == data)
+            try leave(alice)
+            try leave(bob)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 3)
+        }
+
+        @Test("who comes later finds the files in the roster's extension, and gets them by SHA-1")
+        func roster() throws {
+            let confd = try ConfdProcess(Workflow.options)
+            let folder = try TemporaryFolder()
+            let data = octets(5_000)
+            let alice = try chat(confd, "alice")
+            try alice.write("/send \(try file(data, "a.txt", in: folder))\n")
+            _ = try notice(alice, "sent a.txt")
+            let bob = try chat(confd, "bob", ["--json"])
+            _ = try notice(bob, "here: alice")
+            try bob.write("/files\n/get 1 \(folder.path)/b.txt\n")
+            _ = try notice(bob, "got \(folder.path)/b.txt")
+            #expect(contents("\(folder.path)/b.txt") == data)
+            try leave(bob)
+            let line = try #require(bob.standardOutput.split(separator: "\n").first { $0.contains("\"files\"") })
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            let files = try #require(object["files"] as? [[String: Any]])
+            #expect(files.count == 1 && files.first?["name"] as? String == "a.txt")
+            #expect(files.first?["size"] as? Int == 5_000 && files.first?["sender"] as? String == "sip:alice@127.0.0.1")
+            try leave(alice)
+        }
+
+        @Test("a /get that was killed goes on where it was (RFC 5547 section 6, file-range)", arguments: [false, true])
+        func resume(tls: Bool) throws {
+            let confd = try ConfdProcess(Workflow.options)
+            let folder = try TemporaryFolder()
+            let data = octets(48_000_000)
+            let alice = try chat(confd, "alice")
+            try alice.write("/send \(try file(data, "big.bin", in: confd.folder))\n")
+            _ = try notice(alice, "sent big.bin", within: 60)
+            let way = Way.all.first { $0.tls == tls } ?? Way.all[0]
+            let bob = try chat(confd, "bob", way: way)
+            _ = try notice(bob, "here: alice")
+            try bob.write("/get 1 \(folder.path)\n")
+            func part() throws -> (name: String, size: Int)? {
+                let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                guard let name = names.first(where: { $0.hasSuffix(".part") }) else { return nil }
+                let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder.path)/\(name)")
+                return (name, attributes[.size] as? Int ?? 0)
+            }
+            let deadline = Deadline.after(seconds: 30)
+            while try (part()?.size ?? 0) < 1_000_000 {
+                try #require(!deadline.passed && bob.isRunning, "\(bob.standardError)")
+                usleep(200)
+            }
+            bob.signal(SIGKILL)
+            _ = try bob.waitForExit(within: 10)
+            let left = try #require(try part())
+            #expect(left.size < data.count)
+            let again = try chat(confd, "bob", way: way)
+            _ = try notice(again, "here: alice")
+            try again.write("/get 1 \(folder.path)\n")
+            _ = try notice(again, "\(megabytes(left.size)) of big.bin are here already; getting the rest")
+            _ = try notice(again, "got \(folder.path)/big.bin", within: 60)
+            try leave(again)
+            #expect(contents("\(folder.path)/big.bin") == data)
+            #expect(try part() == nil)
+            try leave(alice)
+        }
+
+        /// As the transfer's display writes it.
+        private func megabytes(_ count: Int) -> String {
+            let tenths = Int((Double(count) / 100_000).rounded())
+            return "\(tenths / 10).\(tenths % 10) MB"
+        }
+
+        @Test("through a relay both ways (RFC 4976)", arguments: [false, true])
+        func relay(tls: Bool) throws {
+            let confd = try ConfdProcess(RelayProcess.options())
+            let folder = try TemporaryFolder()
+            let data = octets(400_000)
+            let extra = ["--relay", "\(confd.msrp)", "--relay-user", "carol@\(RelayProcess.domain)"]
+            let carol = try chat(
+                confd, "carol", extra + (tls ? ["--no-verify"] : ["--no-tls"]),
+                password: RelayProcess.password(of: "carol"))
+            _ = try notice(carol, "joined")
+            try carol.write("/send \(try file(data, "a.bin", in: folder))\n/get 1 \(folder.path)/b.bin\n")
+            _ = try notice(carol, "sent a.bin")
+            try carol.write("/get 1 \(folder.path)/b.bin\n")
+            _ = try notice(carol, "got \(folder.path)/b.bin")
+            #expect(contents("\(folder.path)/b.bin") == data)
+            // The first /get came before there was a file.
+            try leave(carol, status: 4)
+        }
+
+        @Test("refusals in words: no files here, too large, no such file; the exit status tells of them")
+        func refusals() throws {
+            let confd = try ConfdProcess(Workflow.options(["Files": ["max_size": "1000"]]))
+            let folder = try TemporaryFolder()
+            let alice = try chat(confd, "alice")
+            _ = try notice(alice, "joined")
+            try alice.write(
+                "/send \(try file(octets(1001), "large", in: folder))\n/send /nowhere\n/get 7\n/send /tmp\n")
+            _ = try notice(alice, "sending large failed: it is too large for this room: 413")
+            _ = try notice(alice, "sending nowhere failed: can't read /nowhere: No such file")
+            _ = try notice(alice, "the room has no files")
+            _ = try notice(alice, "sending tmp failed: can't send /tmp: it is no file")
+            try leave(alice, status: 4)
+            #expect(alice.standardError.contains("4 files were not sent or got"))
+            let closed = try ConfdProcess(Workflow.options(["Conference": ["files": "none"]]))
+            let bob = try chat(closed, "bob")
+            try bob.write("/send \(try file(octets(10), "small", in: folder))\n")
+            _ = try notice(bob, "sending small failed: ")
+            try leave(bob, status: 4)
+        }
+
+        @Test("an empty file is a file; /cancel and Ctrl-C stop a transfer and leave nothing but the part")
+        func edges() throws {
+            let confd = try ConfdProcess(Workflow.options)
+            let folder = try TemporaryFolder()
+            let alice = try chat(confd, "alice")
+            _ = try notice(alice, "joined")
+            try alice.write("/send \(try file(Data(), "empty", in: folder))\n")
+            _ = try notice(alice, "sent empty")
+            _ = try notice(alice, "alice put empty into the room")
+            try alice.write("/get 1 \(folder.path)/got\n")
+            _ = try notice(alice, "got \(folder.path)/got")
+            #expect(contents("\(folder.path)/got") == Data())
+            try alice.write("/send \(try file(octets(60_000_000), "big", in: folder))\n/cancel\n")
+            _ = try notice(alice, "sending big was stopped")
+            try alice.write("still here\n")
+            try leave(alice, status: 4)
+        }
+
         @Test("a picture is a message: it is named, and saved when that is asked for")
         func picture() throws {
             let confd = try ConfdProcess(Workflow.options)
