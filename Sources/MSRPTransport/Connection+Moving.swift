@@ -6,13 +6,14 @@ import NIOGnuTLS
     import Glibc
 #endif
 
-/// A connection is accepted on the first loop and moves, once its first head names a session of another one, to that loop.
-/// Only a connection without a session moves, so nobody but the transport knows it.
+/// A connection is accepted on the first loop and moves, once its first head names a session of another one, to that
+/// loop. Only a connection without a session moves, so nobody but the transport knows it.
 ///
 /// - The head pauses reading, so that what follows it stays in `held`, in the TLS session, or in the socket.
-/// - In the next turn, when nothing waits to be written, the descriptor is duplicated and the old channel closed: the socket
-///   lives on. Parser, held octets and TLS session go along; the head is judged again where they arrive.
-/// - A peer that has closed meanwhile is served like one that closes just after: what it sent goes along without a socket.
+/// - In the next turn, when nothing waits to be written, the descriptor is duplicated and the old channel closed: the
+///   socket lives on. Parser, held octets and TLS session go along; the head is judged again where they arrive.
+/// - A peer that has closed meanwhile is served like one that closes just after: what it sent goes along without a
+///   socket.
 extension Connection {
     /// Why the connection is paused while it moves; and what it moves for.
     final class Departure {
@@ -52,7 +53,8 @@ extension Connection {
         transport.seeOffSoon(self)
     }
 
-    /// Takes everything out of this connection that another loop needs to go on with it. It is over then, and nobody is told.
+    /// Takes everything out of this connection that another loop needs to go on with it. It is over then, and nobody
+    /// is told.
     /// - Returns: nil when it can't go, or not yet: octets wait to be written.
     func takeAway() -> Arrival? {
         guard let departure, isReadable else { return nil }

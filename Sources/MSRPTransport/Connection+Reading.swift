@@ -211,9 +211,9 @@ extension Connection {
 
     /// The message names a session of another loop; whether that one has it is not known here.
     ///
-    /// A connection that has no session yet goes there. One that has can't be in two places, so the session can't be on it:
-    /// 506 tells the sender to cease "for that session on this connection" (RFC 4975 section 10.10), where 481 would have it
-    /// give the session up; on a connection of its own the session is served.
+    /// A connection that has no session yet goes there. One that has can't be in two places, so the session can't be
+    /// on it: 506 tells the sender to cease "for that session on this connection" (RFC 4975 section 10.10), where 481
+    /// would have it give the session up; on a connection of its own the session is served.
     private func recipient(of head: Head, on loop: Int) -> Recipient {
         if owner == nil, !hasAuthOwner, companion == nil {
             depart(to: loop, with: head)
@@ -280,8 +280,8 @@ extension Connection {
         obstacles.insert(.ending)
         context = nil
         dropOutput()
-        // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It is
-        // bounded by what the operating system keeps for a socket.
+        // What the peer sent before it closed in good order is its owners' still; it waits for the end of a pause. It
+        // is bounded by what the operating system keeps for a socket.
         let isWaiting = held != nil || departure != nil
         isDraining = isWaiting && !pausers.isEmpty && closing == nil && closeReason == nil
         guard isDraining else { return finishClosing() }
@@ -320,7 +320,8 @@ extension Connection {
 }
 
 extension Head {
-    /// Whether the first URI of To-Path ends in this session-id, as `sessionKey` finds it, at the cost of comparing bytes.
+    /// Whether the first URI of To-Path ends in this session-id, as `sessionKey` finds it, at the cost of comparing
+    /// bytes.
     func names(_ session: SessionID) -> Bool {
         withValue("To-Path") { path in
             guard let base = path.baseAddress, let end = memchr(base, Int32(UInt8(ascii: ";")), path.count) else {

@@ -1,5 +1,5 @@
-/// One of the event loops that share the work of a process, and what belongs to it: session-ids and the numbers of members
-/// and transfers say by themselves whose they are, so nobody has to be asked.
+/// One of the event loops that share the work of a process, and what belongs to it: session-ids and the numbers of
+/// members and transfers say by themselves whose they are, so nobody has to be asked.
 package struct LoopPlace: Sendable, Equatable {
     /// The most loops; a session-id's first octet names one.
     package static let most = 64

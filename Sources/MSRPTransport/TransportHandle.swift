@@ -29,9 +29,9 @@ package struct TransportConfiguration: Sendable {
 /// The transport as others see it: Sendable, each method hops to its loops.
 ///
 /// It has one event loop, or several that share the connections. The first has the listeners, AUTH and the relay. A
-/// connection is where the session that it names first is (`LoopPlace`): see Connection+Moving.swift. Of `TransportLimits`
-/// those of connections and sessions hold for all loops together; of `connects`, `connectsPerDestination` and
-/// `drainedBytes` each loop has its part.
+/// connection is where the session that it names first is (`LoopPlace`): see Connection+Moving.swift. Of
+/// `TransportLimits` those of connections and sessions hold for all loops together; of `connects`,
+/// `connectsPerDestination` and `drainedBytes` each loop has its part.
 package struct TransportHandle: Sendable {
     /// The first loop.
     package let eventLoop: any EventLoop

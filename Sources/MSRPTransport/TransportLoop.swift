@@ -194,8 +194,8 @@ package final class TransportLoop {
         eventLoop.execute { bound.value.seeOff() }
     }
 
-    /// Those that can't go yet are tried again at the next tick; who never can is closed as any connection that names no
-    /// session.
+    /// Those that can't go yet are tried again at the next tick; who never can is closed as any connection that names
+    /// no session.
     private func seeOff() {
         let all = departing
         departing = []

@@ -71,9 +71,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         state = .open
     }
 
-    /// Gives the TLS connection away, so that another channel can go on with it where this one stops: what was read has been
-    /// decrypted and handed on, but for the beginning of a record, which goes along. This channel closes without a word.
-    /// - Returns: nil, and nothing is changed, unless the handshake is complete and all that was written has been encrypted.
+    /// Gives the TLS connection away, so that another channel can go on with it where this one stops: what was read
+    /// has been decrypted and handed on, but for the beginning of a record, which goes along. This channel closes
+    /// without a word.
+    /// - Returns: nil, and nothing is changed, unless the handshake is complete and all that was written has been
+    ///   encrypted.
     package func takeAway() -> MovingTLS? {
         guard state == .open, pending.octets == 0, let session, !session.hasOutput else { return nil }
         self.session = nil

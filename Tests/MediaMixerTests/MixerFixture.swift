@@ -23,7 +23,7 @@ final class MixerFixture: Sendable {
 
     init(
         configuration: MixerConfiguration = MixerConfiguration(), welcome: RoomConfiguration.Welcome = .nobody,
-        loops: Int = 1, services: MixerServices = MixerServices(),
+        loops: Int = 1, host: String = "127.0.0.1", services: MixerServices = MixerServices(),
         adjust: (inout TransportConfiguration) -> Void = { _ in },
         inRoom: (inout RoomConfiguration) -> Void = { _ in }
     ) async throws {
@@ -36,8 +36,8 @@ final class MixerFixture: Sendable {
         adjust(&settings)
         transport = await TransportHandle.start(
             on: Array(group.makeIterator()), configuration: settings, logger: logger)
-        let addresses = try await transport.listen(on: [ListenAddress(host: "127.0.0.1", port: 0)])
-        address = Support.SocketAddress(host: "127.0.0.1", port: UInt16(addresses.first?.port ?? 0))
+        let addresses = try await transport.listen(on: [ListenAddress(host: host, port: 0)])
+        address = Support.SocketAddress(host: host, port: UInt16(addresses.first?.port ?? 0))
         let log = EventLog()
         recorded = log
         mixer = await MixerHandle.start(
@@ -100,7 +100,7 @@ final class MixerFixture: Sendable {
                 room: room ?? self.room, participant: "sip:\(user)@example.com", aliases: aliases,
                 displayName: nil, account: "\(user)@example.com", isAnonymous: !aliases.isEmpty,
                 terms: creates ? RoomTerms(RoomConfiguration(address: room ?? self.room)) : nil,
-                replaced: replaced, media: media(user, adjust: adjust), localHost: "127.0.0.1",
+                replaced: replaced, media: media(user, adjust: adjust), localHost: address.host,
                 localPort: Int(address.port), userAgent: userAgent))
     }
 

@@ -300,13 +300,29 @@ package final class StreamListener: @unchecked Sendable {
         return stream
     }
 
+    /// The same, and the TLS server of what comes. `identity` is PEM: certificate and key.
+    package func acceptTLS(
+        identity: (certificate: [UInt8], key: [UInt8]), within seconds: Double = 10
+    ) throws -> ByteStream {
+        guard waitUntilReady(descriptor, POLLIN, .after(seconds: seconds)) else {
+            throw SupportError("nobody connected to port \(port)")
+        }
+        return try TLSByteStream(
+            accepted: try acceptDescriptor(), from: SocketAddress(host: "127.0.0.1", port: port), identity: identity,
+            within: seconds)
+    }
+
     /// A connection that waits already.
     package func acceptIfAny() throws -> ByteStream? {
         guard waitUntilReady(descriptor, POLLIN, .after(seconds: 0)) else { return nil }
+        return ByteStream(accepted: try acceptDescriptor(), from: SocketAddress(host: "127.0.0.1", port: port))
+    }
+
+    private func acceptDescriptor() throws -> Int32 {
         let accepted = Foundation.accept(descriptor, nil, nil)
         guard accepted >= 0 else { throw systemError("accepting") }
         _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
         _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
-        return ByteStream(accepted: accepted, from: SocketAddress(host: "127.0.0.1", port: port))
+        return accepted
     }
 }

@@ -17,6 +17,23 @@ package final class TLSByteStream: ByteStream, @unchecked Sendable {
             gnutls_init(&session, UInt32(GNUTLS_CLIENT) | UInt32(GNUTLS_NONBLOCK)) >= 0
         else { throw SupportError("GnuTLS cannot start") }
         if let identity { try present(identity) }
+        try shakeHands(within: seconds)
+    }
+
+    /// Takes over a connection that was accepted, as its TLS server; `identity` as above.
+    init(
+        accepted descriptor: Int32, from remote: SocketAddress, identity: (certificate: [UInt8], key: [UInt8]),
+        within seconds: Double
+    ) throws {
+        super.init(accepted: descriptor, from: remote)
+        guard gnutls_certificate_allocate_credentials(&credentials) >= 0,
+            gnutls_init(&session, UInt32(GNUTLS_SERVER) | UInt32(GNUTLS_NONBLOCK)) >= 0
+        else { throw SupportError("GnuTLS cannot start") }
+        try present(identity)
+        try shakeHands(within: seconds)
+    }
+
+    private func shakeHands(within seconds: Double) throws {
         gnutls_set_default_priority(session)
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials))
         gnutls_transport_set_int2(session, descriptor, descriptor)

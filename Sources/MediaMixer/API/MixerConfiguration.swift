@@ -8,12 +8,12 @@ package struct MixerConfiguration: Sendable {
     /// Messages up to this size go to participants as one uninterrupted SEND.
     package var maximumUnchunkedSize = 1024 * 1024
 
-    /// Octets of all messages being reassembled, the room's members together; beyond it a new message gets 413. Each loop
-    /// has its part.
+    /// Octets of all messages being reassembled, the room's members together; beyond it a new message gets 413. Each
+    /// loop has its part.
     package var reassemblyBudget = 256 * 1024 * 1024
 
-    /// Octets that may wait for one participant; never less than `maximumMessageSize`. Over 80 % of them it is congested
-    /// (`RoomConfiguration.congestion`).
+    /// Octets that may wait for one participant; never less than `maximumMessageSize`. Over 80 % of them it is
+    /// congested (`RoomConfiguration.congestion`).
     package var memberQueueBytes = 16 * 1024 * 1024
 
     /// How long a participant may hold senders up: then nobody waits for it any more.

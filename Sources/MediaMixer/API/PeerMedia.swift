@@ -82,3 +82,16 @@ package struct CertificateFingerprint: Sendable, Hashable {
         self.digest = digest
     }
 }
+
+extension PeerMedia {
+    /// The peer itself is at the other end of the connection: no relay of its own stands between.
+    private var isDirect: Bool { !path.contains(" ") }
+
+    /// The certificates of which the connection must show one. Relays don't see the SDP, and present their own
+    /// (RFC 6135 section 4.3).
+    var expectedFingerprints: [CertificateFingerprint] { isTLS && isDirect ? fingerprints : [] }
+
+    /// For `Destination`: a fingerprint takes the place of name and chain (RFC 4975 section 14.4); without one it is
+    /// as the transport is set.
+    var verifiesName: Bool? { expectedFingerprints.isEmpty ? nil : false }
+}

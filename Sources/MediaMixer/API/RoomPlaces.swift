@@ -4,8 +4,8 @@ import Synchronization
 /// Which loop has which room, where there are several loops: the one with the fewest members, and of those the one with
 /// the fewest rooms, when the room is first asked for. It stays there until it closes.
 ///
-/// A room is known here as long as it is open or something is on its way to it, so that two things that are asked for at
-/// the same time go to the same loop.
+/// A room is known here as long as it is open or something is on its way to it, so that two things that are asked for
+/// at the same time go to the same loop.
 final class RoomPlaces: Sendable {
     private struct Place {
         let loop: Int

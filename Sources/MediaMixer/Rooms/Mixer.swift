@@ -297,8 +297,9 @@ final class Mixer {
 
     /// Whether the connection's certificate is one the peer announced (RFC 4975 section 14.4).
     func isExpected(_ connection: Connection, by media: PeerMedia) -> Bool {
-        guard media.isTLS, !media.fingerprints.isEmpty else { return true }
-        return media.fingerprints.contains { connection.presentedCertificate(hash: $0.hash, digest: $0.digest) }
+        let expected = media.expectedFingerprints
+        return expected.isEmpty
+            || expected.contains { connection.presentedCertificate(hash: $0.hash, digest: $0.digest) }
     }
 
     /// Milliseconds since 1970.

@@ -212,10 +212,13 @@ final class Member {
             bindMessage == nil, !isConnecting
         else { return }
         isConnecting = true
+        // Under CEMA the host is a middlebox's; the certificate is that of the one behind it.
+        let hop = Path(media.path)?.first
         let destination = Destination(
-            host: host, port: port, isTLS: media.isTLS,
+            host: host, port: port, isTLS: media.isTLS, serverName: hop?.host,
             signallingSource: request.signallingSource.flatMap { IPAddress($0) },
-            sessionKey: Path(media.path)?.first.sessionKey.map(String.init), reachesOwn: Self.isThroughRelay)
+            sessionKey: hop?.sessionKey.map(String.init), reachesOwn: Self.isThroughRelay,
+            verifiesName: media.verifiesName)
         let expected = sessionID
         mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
             // Unless another session has taken its place, and connects for itself.

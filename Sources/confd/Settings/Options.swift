@@ -197,9 +197,9 @@ enum Options {
             "MSRP", "trust", default: nil, "(the system's authorities)", example: "authorities.pem", read: Values.file,
             "PEM file with the authorities that verify_peers believes.")
         static let verify = Option<Bool>(
-            "MSRP", "verify_peers", default: false, "No", read: Values.boolean,
-            "Whether the certificate of a peer we connect to by TLS must be good for its name.",
-            "A fingerprint in the peer's SDP is checked in any case.")
+            "MSRP", "verify_peers", aliases: ["tls_verify"], default: false, "No", read: Values.boolean,
+            "Whether the certificate of a peer we connect to by TLS must be good for its name (also tls_verify = on | off).",
+            "A fingerprint in the peer's SDP is checked in any case, and takes the place of that.")
         static let egress = Option<EgressChoice>(
             "MSRP", "egress", default: .automatic, "automatic", read: Values.choice(EgressChoice.self),
             "Where confd connects at a peer's word (a=setup:passive). same-source: only the address the call came from;",
@@ -250,7 +250,7 @@ enum Options {
         static let threads = Option<Int>(
             "MSRP", "threads", default: 1, "1", read: Values.count(1...64),
             "Threads that carry messages: rooms are spread over them, each with all its people on one. The relay and every",
-            "connection's beginning are on the first.")
+            "connection's beginning are on the first. Other relays that put several clients on one connection want 1.")
         static let maxConnections = Option<Int>(
             "MSRP", "max_connections", default: 20_000, "20000", read: Values.count(1...1_000_000),
             "Most connections at a time.")
