@@ -41,6 +41,8 @@ package struct MixerCounters: Sendable, Equatable {
         messagesAccepted &+= other.messagesAccepted
         messagesRefused &+= other.messagesRefused
         messagesDropped &+= other.messagesDropped
+        messagesLeftOut &+= other.messagesLeftOut
+        membersCongested &+= other.membersCongested
         deliveries &+= other.deliveries
         deliveryFailures &+= other.deliveryFailures
         slowMembersRemoved &+= other.slowMembersRemoved
