@@ -129,7 +129,7 @@ static bool take_events(cbench_group *group, struct epoll_event *events, int cou
         bool well = true;
         if (!participant) well = sip_receive(group);
         else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-            well = participant->stalled || msrp_readable(group, participant);
+            well = (participant->stalled && group->has_exchanged) || msrp_readable(group, participant);
         if (participant && events[i].events & EPOLLOUT) mark_dirty(group, participant);
         if (!well) return false;
     }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <signal.h>
@@ -133,7 +135,28 @@ uint16_t cbench_free_port(void) {
     return bound ? ntohs(address.sin_port) : 0;
 }
 
+static const char pinned[] = "CONFD_BENCH_PINNED";
+
+void cbench_pin(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    if (count < 2 || count > CPU_SETSIZE) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)count - 1, &set);
+    if (sched_setaffinity(0, sizeof set, &set) == 0) setenv(pinned, "1", 1);
+}
+
+static void pin_server(void) {
+    if (!getenv(pinned)) return;
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (long i = 0; i < count - 1; i++) CPU_SET((size_t)i, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
 int cbench_become(char *const *arguments) {
+    pin_server();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     execv(arguments[0], arguments);
     perror(arguments[0]);

@@ -44,6 +44,9 @@ struct Run: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Measure over TLS too.")
     var tls = true
 
+    @Flag(help: "Give the load generator the last processor and the servers all others.")
+    var pin = false
+
     @Flag(help: "One short round of everything, to see that it works.")
     var quick = false
 
@@ -61,6 +64,7 @@ struct Run: ParsableCommand {
 
     func run() throws {
         cbench_raise_descriptor_limit()
+        if pin { cbench_pin() }
         var bounds = Bounds()
         bounds.seconds = quick ? min(seconds, 0.2) : seconds
         for group in ChatCase.Group.allCases where only.contains(where: { $0.rawValue == group.rawValue }) {

@@ -10,6 +10,10 @@ package import NIOCore
 /// - calls `expire` about once a second, and `nextDelivery` until nil after any of these.
 package struct EndpointSession: Sendable {
     package struct Configuration: Sendable {
+        /// SENDs without an answer.
+        package var maxOutstanding: Int
+        /// How long a request waits for its answer (RFC 4975 section 7.1.1).
+        package var responseTimeout: TimeAmount
         /// Octets in a message that comes in.
         package var maxMessageSize: Int
         /// Octets in a message that goes out; nil: as many as in one that comes in.
@@ -26,10 +30,6 @@ package struct EndpointSession: Sendable {
         package var maxUnchunked: Int
         /// Messages waiting to go out in chunks.
         package var maxQueuedMessages: Int
-        /// SENDs without an answer.
-        package var maxOutstanding: Int
-        /// How long a request waits for its answer (RFC 4975 section 7.1.1).
-        package var responseTimeout: TimeAmount
         /// Octets in the body of a request that is not a SEND (RFC 4975 section 7.1).
         package var maxRequestBody: Int
         /// Methods besides SEND and REPORT that come up as `Event.request`; all others get 501.
@@ -141,9 +141,13 @@ package struct EndpointSession: Sendable {
         case tooManyOutstanding
     }
 
+    // What each message touches comes first, so that it lies side by side.
+    var outstandingRequests = OutstandingRequests()
+    package var configuration: Configuration
+    var responseTail = ResponseTail()
+
     package let localPath: Path
     package private(set) var remotePath: Path
-    package var configuration: Configuration
     /// ` SEND CRLF To-Path... CRLF From-Path... CRLF`, for `Frame.writeSharedHead`.
     package private(set) var sendLines: ByteBuffer
 
@@ -159,8 +163,6 @@ package struct EndpointSession: Sendable {
     var reassembler = Reassembler()
     /// Messages refused before their end: later chunks of theirs are refused at once.
     var refused: [MessageID] = []
-    var outstandingRequests = OutstandingRequests()
-    var responseTail = ResponseTail()
     var outbox = Outbox()
 
     package init(

@@ -10,6 +10,40 @@ import NIOGnuTLS
 /// Connection+Output.swift.
 package final class Connection {
     package let transport: TransportLoop
+
+    // What each turn touches comes first, so that it lies side by side: with many connections the processor's caches
+    // hold little more.
+    /// What stands between what is enqueued and the socket.
+    var obstacles = Obstacles.noSocket
+    /// The socket, for writing to it at once while there are no obstacles.
+    var descriptor: CInt = -1
+    var closing: ClosingMode?
+    var isClosed = false
+    var isMarked = false
+    /// `output` was used since the scheduler last looked for buffers that nobody uses.
+    var isOutputInUse = false
+    var isHolder = false
+    /// The parser has seen nothing of the next message yet.
+    var isBetweenMessages = true
+    /// Parts are being taken out of what was read.
+    var isSplitting = false
+    var isAutoReading = true
+    /// The peer has closed the connection, but its owners have not taken all that it sent, because they paused.
+    var isDraining = false
+    /// Octets that were written, handed on or put into the backlog.
+    var passedBytes: UInt64 = 0
+    var output = ByteBuffer()
+    /// The owner that was bound first.
+    package internal(set) var owner: (any SessionOwner)?
+    /// Those that were bound after it.
+    var further: [Tenancy] = []
+    /// Who wants reading to be paused.
+    var pausers: [ObjectIdentifier] = []
+    /// Octets read since the connection was made, TLS taken off.
+    package internal(set) var bytesReceived: UInt64 = 0
+    /// Bytes the parser could not judge yet, or was not asked to because reading is paused.
+    var held: ByteBuffer?
+
     package let remoteAddress: SocketAddress?
     package let localAddress: SocketAddress?
     /// Opened by us.
@@ -24,10 +58,6 @@ package final class Connection {
 
     /// The session the connection was bound to first.
     package internal(set) var session: SessionID?
-    /// The owner that was bound first.
-    package internal(set) var owner: (any SessionOwner)?
-    /// Those that were bound after it.
-    var further: [Tenancy] = []
     /// What the owners of this connection share about it; dropped when it closes.
     package var companion: AnyObject?
     /// The id whose end-line must not slip through in the body that is passed on now; see `PartParser.outgoingID`.
@@ -41,35 +71,17 @@ package final class Connection {
 
     // Input; only Connection+Reading.swift and Connection+Owners.swift touch these.
     var parser: PartParser
-    /// Bytes the parser could not judge yet, or was not asked to because reading is paused.
-    var held: ByteBuffer?
-    /// The parser has seen nothing of the next message yet.
-    var isBetweenMessages = true
     /// Of `held`, what counts for `TransportLimits.drainedBytes`.
     var drainedBytes = 0
-    /// Parts are being taken out of what was read.
-    var isSplitting = false
-    var isAutoReading = true
-    /// The peer has closed the connection, but its owners have not taken all that it sent, because they paused.
-    var isDraining = false
     /// The AUTH owner was told of this connection.
     var hasAuthOwner = false
     /// Who gets the parts of the message under way.
     var recipient = Recipient.nobody
-    /// Who wants reading to be paused.
-    var pausers: [ObjectIdentifier] = []
     /// The connection is about to move to another loop, or has just come from one; see Connection+Moving.swift.
     var departure: Departure?
-    /// Octets read since the connection was made, TLS taken off.
-    package internal(set) var bytesReceived: UInt64 = 0
 
     // Output; only Connection+Output.swift and the scheduler touch these.
     var context: ChannelHandlerContext?
-    /// What stands between what is enqueued and the socket.
-    var obstacles = Obstacles.noSocket
-    /// The socket, for writing to it at once while there are no obstacles.
-    var descriptor: CInt = -1
-    var output = ByteBuffer()
     /// Enqueued by reference, before `output`.
     var pieces: [ByteBuffer] = []
     var piecesBytes = 0
@@ -78,17 +90,9 @@ package final class Connection {
     var backlogBytes = 0
     /// Octets handed to the channel that the socket has not taken yet; not counted with TLS.
     var channelBytes = 0
-    /// Octets that were written, handed on or put into the backlog.
-    var passedBytes: UInt64 = 0
-    var isMarked = false
-    /// `output` was used since the scheduler last looked for buffers that nobody uses.
-    var isOutputInUse = false
-    var isHolder = false
     var wantsTurn = false
-    var closing: ClosingMode?
     var isOrderlyCloseStarted = false
     var isCloseStarted = false
-    var isClosed = false
     var closeReason: CloseReason?
 
     struct Obstacles: OptionSet {

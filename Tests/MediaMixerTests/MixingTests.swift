@@ -24,6 +24,29 @@ struct MixingTests {
         try await fixture.end()
     }
 
+    @Test("what is said in one go arrives in order, in private and to all, and who comes then gets none of it")
+    func oneGo() async throws {
+        let fixture = try await MixerFixture()
+        let alice = try await fixture.join("alice")
+        let bob = try await fixture.join("bob")
+        var ids: [String] = []
+        for number in 1...200 {
+            ids.append(
+                number % 10 == 0
+                    ? try alice.msrp.post(alice.cpim("private \(number)", to: bob.uri))
+                    : try alice.msrp.post(alice.cpim("message \(number)")))
+        }
+        for id in ids { #expect(try alice.msrp.response(to: id).status == 200) }
+        let carol = try await fixture.join("carol")
+        for number in 1...200 {
+            #expect(try bob.hears() == (number % 10 == 0 ? "private \(number)" : "message \(number)"))
+        }
+        #expect(try alice.say("done") == 200)
+        #expect(try bob.hears() == "done")
+        #expect(try carol.hears() == "done")
+        try await fixture.end()
+    }
+
     @Test("a copy has the paths of its receiver, no report header fields, and the body octet for octet")
     func exactCopy() async throws {
         let fixture = try await MixerFixture()

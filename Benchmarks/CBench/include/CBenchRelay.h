@@ -98,6 +98,9 @@ uint16_t cbench_free_port(void);
 /// Writes a fresh self-signed certificate and then its key, in PEM.
 bool cbench_write_certificate(const char *path);
 
+/// From now on this program runs on the last processor only, and those that `cbench_become` makes on all others.
+void cbench_pin(void);
+
 /// Becomes the program of `arguments` (NULL at the end), which gets SIGTERM when our parent ends. Only returns on
 /// failure.
 int cbench_become(char *const *arguments);

@@ -7,6 +7,7 @@ import Payloads
 extension Member {
     func takeStream(_ event: EndpointSession.Event, from connection: Connection) {
         let now = mixer.now
+        room.passOn()
         switch event {
         case .streamBegan(let incoming, let octets):
             let stream = StreamedMessage(incoming, in: room)

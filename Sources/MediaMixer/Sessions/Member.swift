@@ -14,6 +14,19 @@ final class Member {
         case gone
     }
 
+    // What each delivery touches comes first, so that it lies side by side: with many members the processor's caches hold
+    // little more.
+    /// Active, and takes such content as CPIM of any size: then a delivery asks nothing more than whether octets flow.
+    var takesEverything = false
+    var takesEveryText = false
+    var connection: Connection?
+    /// The session's; kept here because asking the session for it copies all of it.
+    var sendLines: ByteBuffer
+    /// Octets of chunks that wait until the connection takes more.
+    var chunkedBytes = 0
+    var bindMessage: MessageID?
+    var session: EndpointSession
+
     let id: MemberID
     /// Forgets this member when it leaves, so the two don't keep each other.
     let room: Room
@@ -30,18 +43,13 @@ final class Member {
     var media: PeerMedia { didSet { noteTerms() } }
     var sessionID: SessionID?
     var localPath: Path
-    var connection: Connection?
 
     var chat: ChatSessionState
     var accepted: AcceptedTypes { didSet { noteTerms() } }
-    var session: EndpointSession
-    /// The session's; kept here because asking the session for it copies all of it.
-    var sendLines: ByteBuffer
     var acceptedMessages = AcceptedMessages()
     var backlog: Backlog
-    /// Chunks that wait until the connection takes more, and their octets.
+    /// Chunks that wait until the connection takes more.
     var pieces = CircularBuffer<ChunkedMessage.Piece>(initialCapacity: 0)
-    var chunkedBytes = 0
     /// The messages in chunks that have begun for this participant and not ended.
     var receiving: [ChunkedMessage] = []
     /// Those it gets in one SEND when they have come.
@@ -60,16 +68,12 @@ final class Member {
     var isWatched = false
     var graceDeadline: NIODeadline?
     var lastRemote: IPAddress?
-    var bindMessage: MessageID?
     /// The peer has had an answer to a request on this connection.
     var isAnswered = false
     var wasWelcomed = false
     /// Told of the roster by SIP.
     var isSubscribed = false
 
-    /// Active, and takes such content as CPIM of any size: then a delivery asks nothing more than whether octets flow.
-    var takesEverything = false
-    var takesEveryText = false
     var isConnecting = false
 
     var mixer: Mixer { room.mixer }
