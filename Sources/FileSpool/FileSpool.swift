@@ -75,6 +75,9 @@ package final class FileSpool: Sendable {
     /// The files of a room (`user@domain`), oldest first.
     package func files(in room: String) -> [SpooledFile] { book.withLock { $0.files(in: room) } }
 
+    /// Rooms that have any, as `user@domain`: when a process starts, some of them may be no more.
+    package var rooms: [String] { book.withLock { $0.roomsWithFiles } }
+
     package func file(_ id: String) -> SpooledFile? { book.withLock { $0.file(id) } }
 
     /// Octets on the disk and reserved, files, and files being received.

@@ -30,6 +30,8 @@ struct SpoolBook: Sendable {
     var count: Int { places.count }
     var incoming: Int { reservations.count }
 
+    var roomsWithFiles: [String] { rooms.filter { !$0.value.files.isEmpty }.keys.sorted() }
+
     func files(in room: String) -> [SpooledFile] { rooms[room]?.files ?? [] }
 
     func file(_ id: String) -> SpooledFile? {

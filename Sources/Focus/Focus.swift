@@ -1,3 +1,4 @@
+package import FileSpool
 package import Logging
 package import MediaMixer
 import Payloads
@@ -20,6 +21,10 @@ package actor Focus: SIPHandler {
 
     var dialogs: [Call: ParticipantDialog] = [:]
     var calls: [MemberID: Call] = [:]
+    /// Calls for one file each, which are nobody's part in the room.
+    var files = FileBook()
+    /// Where pushed files are; nil: files are refused.
+    nonisolated let shelf: (any FileShelf)?
     /// Participants' calls: being set up, running, and being ended.
     package var callCount: Int { dialogs.count }
     var roster = Roster()
@@ -49,27 +54,33 @@ package actor Focus: SIPHandler {
     /// - Parameters:
     ///   - events: what the mixer reports, in its order.
     ///   - store: where rooms are kept; they are back when this returns. Nil: nothing outlives the process.
+    ///   - files: where people's files are kept, the mixer's own. Nil: nobody can push any.
+    ///   - fileEvents: what the mixer reports of transfers.
     /// - Throws: the store's error.
     package static func start(
         stack: SIPStack, mixer: MixerHandle, events: AsyncStream<MemberEvent>, store: (any RoomStore)? = nil,
+        files: FileSpool? = nil, fileEvents: AsyncStream<FileEvent>? = nil,
         configuration: FocusConfiguration, logger: Logger
     ) async throws -> Focus {
         let focus = Focus(
-            signalling: StackSignalling(stack: stack), mixer: MixerPost(mixer), store: store,
+            signalling: StackSignalling(stack: stack), mixer: MixerPost(mixer), store: store, shelf: files,
             configuration: configuration, logger: logger)
         await focus.follow(events)
+        if let fileEvents { await focus.follow(fileEvents) }
         try await focus.restoreRooms()
+        await focus.tendFiles()
         await stack.setHandler(focus)
         return focus
     }
 
     package init(
         signalling: any Signalling, mixer: any Mixer, store: (any RoomStore)? = nil,
-        configuration: FocusConfiguration, logger: Logger,
+        shelf: (any FileShelf)? = nil, configuration: FocusConfiguration, logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
     ) {
         self.signalling = signalling
         self.mixer = mixer
+        self.shelf = shelf
         self.configuration = configuration
         self.logger = logger
         self.now = now
@@ -105,7 +116,7 @@ package actor Focus: SIPHandler {
     package func participants(of room: RoomAddress) -> [Roster.Entry] { roster.entries(of: room) }
 
     /// INVITE dialogs that exist, those that are ending included.
-    package var dialogCount: Int { dialogs.count }
+    package var dialogCount: Int { dialogs.count + files.count }
 
     // MARK: Events
 
@@ -129,7 +140,8 @@ package actor Focus: SIPHandler {
         case .dialogRequest(let dialog, let transaction, let request):
             requested(transaction, request, within: .dialog(dialog))
         case .notify(let exchange, let transaction, let request): notified(transaction, request, of: exchange)
-        case .response(let call, let method, let response): if method == "INVITE" { dialled(call, response) }
+        case .response(let call, let method, let response):
+            if method == "INVITE", !fileOffered(call, response) { dialled(call, response) }
         case .answer(let exchange, let response):
             _ =
                 notifyAnswered(exchange, response) || reportAnswered(exchange, response)
@@ -138,6 +150,12 @@ package actor Focus: SIPHandler {
     }
 
     private func follow(_ events: AsyncStream<MemberEvent>) {
+        Task { [weak self] in
+            for await event in events { await self?.handle(event) }
+        }
+    }
+
+    private func follow(_ events: AsyncStream<FileEvent>) {
         Task { [weak self] in
             for await event in events { await self?.handle(event) }
         }
@@ -189,8 +207,9 @@ package actor Focus: SIPHandler {
         await shutdownSubscriptions()
         await keeper?.settle()
         for call in dialogs.keys { hangUp(call, reason: HangUpReason.shutdown, leaving: .shutdown) }
-        guard !dialogs.isEmpty, shutdownWaiter == nil else { return }
-        logger.info("waiting for calls to end", metadata: ["calls": "\(dialogs.count)"])
+        endTransfers(reason: HangUpReason.shutdown)
+        guard dialogCount > 0, shutdownWaiter == nil else { return }
+        logger.info("waiting for calls to end", metadata: ["calls": "\(dialogCount)"])
         signalling.schedule(after: configuration.shutdownTimeout) { [weak self] in
             self?.assumeIsolated { $0.finishShutdown() }
         }
@@ -198,15 +217,20 @@ package actor Focus: SIPHandler {
     }
 
     private func finishShutdown() {
-        if !dialogs.isEmpty { logger.warning("calls left behind", metadata: ["calls": "\(dialogs.count)"]) }
+        if dialogCount > 0 { logger.warning("calls left behind", metadata: ["calls": "\(dialogCount)"]) }
         shutdownWaiter?.resume()
         shutdownWaiter = nil
     }
 
+    func finishShutdownIfDone() {
+        if dialogCount == 0, shutdownWaiter != nil { finishShutdown() }
+    }
+
     func forget(_ call: Call) {
         dropSubscriptions(within: call)
+        files.pushing.forget(call)
         if let dialog = dialogs.removeValue(forKey: call) { vacate(call, dialog) }
-        if dialogs.isEmpty, shutdownWaiter != nil { finishShutdown() }
+        finishShutdownIfDone()
     }
 
     // MARK: Answering

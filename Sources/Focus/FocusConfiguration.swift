@@ -53,6 +53,12 @@ package struct FocusConfiguration: Sendable {
     /// `ack_timeout`: how long the ACK of our 200 may take before the participant is out of the room.
     package var acknowledgementTimeout: Duration = .seconds(5)
 
+    /// How long the peer may take to end the call of a file that is through, before we do.
+    package var fileEndTimeout: Duration = .seconds(5)
+
+    /// How often files are looked for that have expired.
+    package var fileSweep: Duration = .seconds(60)
+
     /// How long shutdown waits for the BYEs to be answered.
     package var shutdownTimeout: Duration = .seconds(5)
 
@@ -82,6 +88,16 @@ package struct FocusConfiguration: Sendable {
         package var entriesPerRoom = 1_000
         /// INVITE dialogs, those that are ending included: 480.
         package var dialogs = 25_000
+        /// Calls for files, in all: 480.
+        package var transfers = 1_000
+        /// Calls for files of one account in one room: 480.
+        package var transfersPerAccount = 8
+        /// Files of a room that the roster shows, the newest.
+        package var filesShown = 100
+        /// Calls of ours that push a file on, at a time; others wait.
+        package var filePushes = 16
+        /// Those that wait; further people have only the announcement.
+        package var filePushesWaiting = 2_000
         /// INVITEs that wait for the mixer: 480.
         package var pendingInvites = 2_000
         /// Octets of a display name that are passed on; the rest is cut off.

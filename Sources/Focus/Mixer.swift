@@ -1,3 +1,4 @@
+package import FileSpool
 package import MediaMixer
 
 /// What the focus needs of the mixer.
@@ -16,6 +17,17 @@ package protocol Mixer: Sendable {
     func leave(_ member: MemberID, reason: LeaveReason)
     /// Whether the participant is told of the roster: then the room need not say who came and left.
     func setSubscribed(_ member: MemberID, _ isSubscribed: Bool)
+
+    // MARK: Files
+
+    func reserveFile(_ request: FileRequest) async throws(JoinRefusal) -> FileReservation
+    func renegotiateFile(_ transfer: FileTransferID, media: PeerMedia) async throws(JoinRefusal)
+    /// The ACK came.
+    func startFile(_ transfer: FileTransferID)
+    /// The dialog is over.
+    func endFile(_ transfer: FileTransferID)
+    /// Tells the people in a room of a file.
+    func announce(_ file: SpooledFile, in room: RoomAddress)
 }
 
 /// The real mixer, with the calls nobody waits for sent through one queue.
@@ -27,6 +39,9 @@ final class MixerPost: Mixer {
         case subscribed(MemberID, Bool)
         case opened(RoomTerms)
         case closed(RoomAddress, version: UInt64)
+        case fileStarted(FileTransferID)
+        case fileEnded(FileTransferID)
+        case announced(SpooledFile, RoomAddress)
     }
 
     private let mixer: MixerHandle
@@ -35,7 +50,7 @@ final class MixerPost: Mixer {
     init(_ mixer: MixerHandle) {
         self.mixer = mixer
         // Unbounded, but there are at most three letters for each INVITE that was accepted, one for each change of a
-        // room, and two for each subscription and device of a participant.
+        // room and for each file, and two for each subscription and device of a participant.
         let (stream, letters) = AsyncStream.makeStream(of: Letter.self)
         self.letters = letters
         Task {
@@ -47,6 +62,9 @@ final class MixerPost: Mixer {
                 case .subscribed(let member, let isSubscribed): await mixer.setSubscribed(member, isSubscribed)
                 case .opened(let room): await mixer.open(room)
                 case .closed(let room, let version): await mixer.close(room, version: version)
+                case .fileStarted(let transfer): await mixer.startFile(transfer)
+                case .fileEnded(let transfer): await mixer.endFile(transfer)
+                case .announced(let file, let room): await mixer.announce(file, in: room)
                 }
             }
         }
@@ -71,4 +89,18 @@ final class MixerPost: Mixer {
     func leave(_ member: MemberID, reason: LeaveReason) { letters.yield(.left(member, reason)) }
 
     func setSubscribed(_ member: MemberID, _ isSubscribed: Bool) { letters.yield(.subscribed(member, isSubscribed)) }
+
+    func reserveFile(_ request: FileRequest) async throws(JoinRefusal) -> FileReservation {
+        try await mixer.reserveFile(request)
+    }
+
+    func renegotiateFile(_ transfer: FileTransferID, media: PeerMedia) async throws(JoinRefusal) {
+        try await mixer.renegotiateFile(transfer, media: media)
+    }
+
+    func startFile(_ transfer: FileTransferID) { letters.yield(.fileStarted(transfer)) }
+
+    func endFile(_ transfer: FileTransferID) { letters.yield(.fileEnded(transfer)) }
+
+    func announce(_ file: SpooledFile, in room: RoomAddress) { letters.yield(.announced(file, room)) }
 }

@@ -89,7 +89,7 @@ extension Focus {
 
     /// Whose dialog it is; nil: nobody's that we know of.
     func owner(of dialog: DialogReference) -> Caller? {
-        if case .call(let call) = dialog { return dialogs[call]?.caller }
+        if case .call(let call) = dialog { return dialogs[call]?.caller ?? files[call]?.caller }
         return referring.caller(of: dialog)
             ?? notifying.subscriptions.subscriptions(within: dialog).first.flatMap {
                 notifying.subscriptions[$0]?.caller
@@ -100,6 +100,7 @@ extension Focus {
     func moved(_ caller: Caller, within dialog: DialogReference?) {
         guard case .call(let call)? = dialog else { return }
         dialogs[call]?.caller.source = caller.source
+        files[call]?.caller.source = caller.source
     }
 
     /// Whether a trusted peer says who a request is from: many people's requests come from its address, also those of

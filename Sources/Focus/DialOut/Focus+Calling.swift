@@ -37,7 +37,7 @@ extension Focus {
         return resolver.resolve(uri, local: MediaAuthority.localAddress(facing: uri.host))
     }
 
-    private var outbound: OutboundAddress {
+    var outbound: OutboundAddress {
         OutboundAddress(listeners: signalling.listeners, proxy: configuration.dialling.proxy)
     }
 
@@ -133,12 +133,7 @@ extension Focus {
         _ = dialling.change(id) { $0.member = nil }
         var person = caller(for: entry.invitee)
         person.displayName = person.displayName ?? response.to?.displayName
-        let canProve =
-            configuration.access.mode == .required
-            && resolver.servedDomain(entry.invitee.identity.host, local: nil) != nil
-        person.source = response.source.map {
-            canProve || $0.transport == .udp ? Caller.source($0) : Caller.address($0)
-        }
+        person.source = source(of: response, from: entry.invitee.identity.host)
         var dialog = ParticipantDialog(
             negotiation: negotiation, room: entry.room, caller: person, device: response.contacts.first?.uri,
             joining: .init(method: .dialledOut, since: nil, by: entry.caller?.uri), callID: response.callID)
@@ -162,6 +157,13 @@ extension Focus {
         acknowledged(call, response.body)
         let isIn = dialogs[call]?.machine.isConfirmed ?? false
         perform(.finish(isIn ? outcome : DialOutcome(488)), id)
+    }
+
+    /// Where requests of somebody come from who took a call of ours.
+    /// - Parameter host: that of its address.
+    func source(of response: Response, from host: String) -> String? {
+        let canProve = configuration.access.mode == .required && resolver.servedDomain(host, local: nil) != nil
+        return response.source.map { canProve || $0.transport == .udp ? Caller.source($0) : Caller.address($0) }
     }
 
     private func refuse(_ id: UInt64, _ outcome: DialOutcome) {

@@ -7,11 +7,12 @@ import SIP
 /// nothing.
 extension Focus {
     func offered(_ call: Call, _ transaction: Transaction, _ request: Request, isInvite: Bool) {
-        guard let dialog = dialogs[call] else {
+        guard let owner = owner(of: .call(call)) else {
             return reject(transaction, .gone, metadata: metadata(request))
         }
-        admit(transaction, request, within: dialog.caller) { caller in
+        admit(transaction, request, within: owner) { caller in
             self.moved(caller, within: .call(call))
+            if self.files[call] != nil { return self.fileReoffered(call, transaction, request, isInvite: isInvite) }
             self.admittedOffer(call, transaction, request, isInvite: isInvite)
         }
     }
@@ -147,7 +148,7 @@ extension Rejection {
     /// 487: the dialog ended while the request was being worked on (RFC 3261 section 15.1.2).
     static let terminated = Rejection(status: 487, why: "the dialog has ended")
 
-    fileprivate init?(_ action: InviteMachine.OnOffer) {
+    init?(_ action: InviteMachine.OnOffer) {
         switch action {
         case .examine: return nil
         case .retryLater: self = .retryLater()

@@ -6,6 +6,7 @@ import SIP
 extension Focus {
     func cancelled(_ call: Call) {
         admitting.remove(call)
+        if files[call] != nil { return fileCancelled(call) }
         guard var dialog = dialogs[call] else { return }
         let action = dialog.machine.cancelled()
         dialogs[call] = dialog
@@ -13,6 +14,7 @@ extension Focus {
     }
 
     func peerGone(_ call: Call, how: String) {
+        if files[call] != nil { return filePeerGone(call, how: how) }
         guard var dialog = dialogs[call] else { return }
         let action = dialog.machine.peerGone()
         dialogs[call] = dialog
@@ -24,7 +26,7 @@ extension Focus {
     /// The stack has forgotten the call. While the mixer is still asked, the dialog stays until it has answered.
     func ended(_ call: Call, _ ending: Ending) {
         admitting.remove(call)
-        if dialledInVain(call, ending) { return }
+        if dialledInVain(call, ending) || fileCallEnded(call, ending) { return }
         guard var dialog = dialogs[call] else { return }
         switch dialog.machine.peerGone() {
         case .releaseLater:
@@ -39,6 +41,7 @@ extension Focus {
     }
 
     func acknowledgementTimedOut(_ call: Call) {
+        if files[call] != nil { return fileNotAcknowledged(call) }
         guard var dialog = dialogs[call] else { return }
         guard dialog.machine.acknowledgementTimedOut() == .leaveAndHangUp else { return }
         dialogs[call] = dialog

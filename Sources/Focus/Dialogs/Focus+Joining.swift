@@ -35,6 +35,9 @@ extension Focus {
     private func admitted(
         _ call: Call, _ transaction: Transaction, _ request: Request, _ caller: Caller, to address: RoomAddress
     ) {
+        if isFileOffer(request) {
+            return fileInvited(call, transaction, request, caller, to: address)
+        }
         do throws(Rejection) {
             try checkLimits()
             var (dialog, join) = try judge(request, caller, to: address)
@@ -63,7 +66,7 @@ extension Focus {
         if isShuttingDown { throw .shuttingDown }
         let limits = configuration.limits
         if pendingInvites >= limits.pendingInvites { throw .limit("pendingInvites") }
-        if dialogs.count >= limits.dialogs { throw .limit("dialogs") }
+        if dialogCount >= limits.dialogs { throw .limit("dialogs") }
         if calls.count + pendingInvites >= limits.participants { throw .limit("participants") }
     }
 
@@ -247,6 +250,7 @@ extension Focus {
     // MARK: The ACK
 
     func acknowledged(_ call: Call, _ body: MessageBody?) {
+        if files[call] != nil { return fileAcknowledged(call, body) }
         guard var dialog = dialogs[call] else { return }
         let action = dialog.machine.acknowledged()
         dialogs[call] = dialog

@@ -77,10 +77,10 @@ struct Rejection: Equatable, Sendable {
             self.init(Refusal(status: 488, warningCode: 305, text: "the room wants message/cpim"), agent: agent)
         case .noSuchMember, .noSuchTransfer: self = .gone
         case .tooManyTransfers: self = .limit("transfers")
-        case .noSpool: self.init(Refusal(status: 488, warningCode: 399, text: "no files are taken here"), agent: agent)
-        case .fileRefused(.noSuchFile): self = .notFound
-        case .fileRefused(.fileTooLarge):
-            self.init(Refusal(status: 488, warningCode: 399, text: "the file is too large"), agent: agent)
+        case .noSpool: self = .noFiles(agent: agent)
+        case .fileRefused(.noSuchFile): self = .noSuchFile(agent: agent)
+        case .fileRefused(.fileTooLarge): self = .fileTooLarge(nil, agent: agent)
+        case .fileRefused(.shuttingDown): self = .shuttingDown
         case .fileRefused(let refusal): self = .limit("files: \(refusal)")
         case .shuttingDown: self = .shuttingDown
         }

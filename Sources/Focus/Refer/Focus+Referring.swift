@@ -28,7 +28,7 @@ extension Focus {
     private func roomReferred(_ request: Request, within dialog: DialogReference?) throws(Rejection) -> RoomAddress {
         if isShuttingDown { throw .shuttingDown }
         if case .call(let call) = dialog {
-            guard let room = dialogs[call]?.room else { throw .gone }
+            guard let room = dialogs[call]?.room ?? files[call]?.room else { throw .gone }
             return room
         }
         switch resolver.resolve(request.requestURI, local: request.local.host) {

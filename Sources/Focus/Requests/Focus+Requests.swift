@@ -25,8 +25,8 @@ extension Focus {
     /// What an INVITE to the same URI would get (RFC 3261 section 11.2), with the focus's capabilities
     /// (RFC 4579 section 5.13).
     private func options(_ transaction: Transaction, _ request: Request, within dialog: DialogReference?) {
-        if case .call(let call)? = dialog, let dialog = dialogs[call] {
-            return answerOptions(transaction, contact: contacts.value(for: dialog.room, request: request))
+        if case .call(let call)? = dialog, let room = dialogs[call]?.room ?? files[call]?.room {
+            return answerOptions(transaction, contact: contacts.value(for: room, request: request))
         }
         switch resolver.resolve(request.requestURI, local: request.local.host) {
         case .unsupportedScheme: reject(transaction, .unsupportedScheme, metadata: metadata(request), level: .debug)

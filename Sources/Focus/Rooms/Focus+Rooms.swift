@@ -183,6 +183,10 @@ extension Focus {
         let account = dialog.caller.account
         if booted, calls(of: account, in: dialog.room) == [call] { endSubscriptions(of: account, in: dialog.room) }
         hangUp(call, reason: reason, leaving: .removed)
+        // Who left by itself may finish what it began; who was put out may not.
+        if booted, !isParticipant(account, in: dialog.room) {
+            endTransfers(of: account, in: dialog.room, reason: reason)
+        }
         return true
     }
 
@@ -218,6 +222,7 @@ extension Focus {
         // First, so that nobody's leaving ends it once more.
         rooms.close(address)
         roomEnded(address)
+        removeFiles(of: address, reason: .ended(reason))
         for call in calls { hangUp(call, reason: .ended(reason), leaving: .removed) }
         mixer.close(address, version: room.version)
         if !room.kind.isStatic { keeper?.setPolicy(nil, of: address) }

@@ -14,11 +14,18 @@ struct RoomFacts: Sendable, Equatable {
     var isActive = true
     /// Who runs the server.
     var hostName: String?
+    /// What can be had from the room, oldest first.
+    var files: [ConferenceInfo.File] = []
 
     init(address: RoomAddress) { self.address = address }
 
     /// The `<conference-description>` element.
-    var description: [UInt8] {
+    var description: [UInt8] { described(files) }
+
+    /// The same for those who get no more than fits into a datagram.
+    var briefDescription: [UInt8] { described([]) }
+
+    private func described(_ files: [ConferenceInfo.File]) -> [UInt8] {
         var description = ConferenceInfo.Description()
         description.displayText = title
         description.subject = subject
@@ -30,6 +37,7 @@ struct RoomFacts: Sendable, Equatable {
         description.availableMedia = [
             .init(label: Self.mediaLabel, displayText: "chat", type: "message", status: .sendReceive)
         ]
+        description.files = files
         return description.xml()
     }
 

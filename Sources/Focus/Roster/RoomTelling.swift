@@ -107,7 +107,7 @@ struct RoomTelling {
         let users = roster.fragments(of: [subscriber], role: roles) { $0.element(role: $1) }
         return ConferenceInfo.document(
             entity: facts.address.uri, state: isWhole ? .full : .partial, version: version,
-            description: isWhole ? facts.description : [],
+            description: isWhole ? facts.briefDescription : [],
             conferenceState: facts.conferenceState(users: roster.usersInside), usersState: .partial, users: users)
     }
 

@@ -117,6 +117,7 @@ extension Focus {
         facts.maximumUsers = min(
             record.configuration.maximumMembers ?? .max, configuration.limits.participantsPerRoom)
         facts.isLocked = record.condition.isLocked
+        facts.files = filesShown(room)
         return facts
     }
 

@@ -26,8 +26,9 @@ extension Focus {
         if isShuttingDown { throw .shuttingDown }
         switch dialog {
         case .call(let call):
-            guard let participant = dialogs[call] else { throw .gone }
-            return (participant.room, participant.caller)
+            // One that transfers a file subscribes there as well.
+            guard let room = dialogs[call]?.room ?? files[call]?.room else { throw .gone }
+            return (room, owner(of: .call(call)))
         case .dialog:
             if let id = dialog.flatMap({ notifying.subscriptions.subscriptions(within: $0).first }),
                 let subscription = notifying.subscriptions[id]
@@ -61,7 +62,7 @@ extension Focus {
             let wish = try SubscribeRequest(request, configuration.notifying)
             if let dialog {
                 // Who asks may have had to be looked up.
-                if case .call(let call) = dialog, dialogs[call] == nil { throw .gone }
+                if case .call = dialog, owner(of: dialog) == nil { throw .gone }
                 if let id = notifying.subscriptions.subscription(wish.event, within: dialog) {
                     return try refresh(id, wish, transaction, request)
                 }

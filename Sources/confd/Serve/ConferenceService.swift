@@ -1,4 +1,5 @@
 internal import DigestAuth
+internal import FileSpool
 internal import Focus
 internal import Logging
 internal import MSRPTransport
@@ -33,12 +34,16 @@ struct ConferenceService: Sendable {
     /// Opens the SIP listeners, or throws and leaves none open.
     static func start(
         _ settings: Settings, _ certificates: Certificates, msrpListeners: [SocketAddress],
-        _ transport: TransportHandle, _ accounts: (any AccountStore)?, _ database: EmbeddedDatabase
+        _ transport: TransportHandle, _ accounts: (any AccountStore)?, _ database: EmbeddedDatabase,
+        stateDirectory: String
     ) async throws(StartError) -> ConferenceService {
+        let spool = try await openSpool(settings, database, stateDirectory: stateDirectory)
+        let (fileEvents, fileHappened) = AsyncStream.makeStream(of: FileEvent.self)
         let (events, happened) = AsyncStream.makeStream(of: MemberEvent.self)
         let history = HistoryWriter(store: database, logger: Logger(label: "history"))
         let mixer = await MixerHandle.start(
-            transport: transport, configuration: settings.mixer, services: MixerServices(history: history),
+            transport: transport, configuration: settings.mixer,
+            services: MixerServices(history: history, spool: spool) { fileHappened.yield($0) },
             logger: Logger(label: "mixer")
         ) { happened.yield($0) }
         var configuration = try settings.stack(certificates)
@@ -52,7 +57,7 @@ struct ConferenceService: Sendable {
         let focus: Focus
         do {
             focus = try await Focus.start(
-                stack: stack, mixer: mixer, events: events, store: database,
+                stack: stack, mixer: mixer, events: events, store: database, files: spool, fileEvents: fileEvents,
                 configuration: settings.focus(ServedDomains(settings), certificates, msrpListeners, accounts),
                 logger: Logger(label: "focus"))
         } catch {
@@ -68,6 +73,18 @@ struct ConferenceService: Sendable {
         return ConferenceService(
             sipListeners: stack.listeners, mixer: mixer, stack: stack, focus: focus, history: history,
             adhocHistory: adhocHistory)
+    }
+
+    private static func openSpool(
+        _ settings: Settings, _ database: EmbeddedDatabase, stateDirectory: String
+    ) async throws(StartError) -> FileSpool {
+        let directory = settings.files.directory ?? "\(stateDirectory)/files"
+        do {
+            return try await FileSpool.open(
+                directory: directory, limits: settings.spoolLimits, index: database, logger: Logger(label: "files"))
+        } catch {
+            throw StartError("Files", "directory", "'\(directory)' can't be used: \(error)")
+        }
     }
 
     /// Takes other rooms, and what offers and answers say of the MSRP port; the options of [SIP] and [Conference] that

@@ -58,7 +58,8 @@ actor Server {
             var conference: ConferenceService?
             if let database {
                 conference = try await ConferenceService.start(
-                    settings, certificates, msrpListeners: listeners.msrp, transport, accounts?.store, database)
+                    settings, certificates, msrpListeners: listeners.msrp, transport, accounts?.store, database,
+                    stateDirectory: stateDirectory)
             }
             let server = Server(
                 settings, loaded.source.taken, certificates, listeners, relay, accounts, database, stateDirectory,

@@ -1,3 +1,4 @@
+import FileSpool
 import Logging
 import MediaMixer
 import Payloads
@@ -22,7 +23,8 @@ final class Bench {
 
     init(
         listeners: [Endpoint] = [Endpoint(transport: .udp, host: "192.0.2.1", port: 5060)],
-        store: (any RoomStore)? = nil, _ change: (inout FocusConfiguration) -> Void = { _ in }
+        store: (any RoomStore)? = nil, shelf: (any FileShelf)? = nil,
+        _ change: (inout FocusConfiguration) -> Void = { _ in }
     ) {
         journal = Journal()
         actions = journal.stream.makeAsyncIterator()
@@ -33,7 +35,7 @@ final class Bench {
             media: LocalMedia(maxSize: 10_485_760, chatroom: .init(nicknames: false, privateMessages: false)))
         change(&configuration)
         focus = Focus(
-            signalling: stack, mixer: mixer, store: store, configuration: configuration,
+            signalling: stack, mixer: mixer, store: store, shelf: shelf, configuration: configuration,
             logger: Self.quiet,
             now: { [clock] in clock.now })
     }
@@ -120,6 +122,11 @@ enum Action: Equatable, Sendable {
     case renegotiate(MemberID, PeerMedia, newSession: Bool)
     case joined(MemberID)
     case leave(MemberID, LeaveReason)
+    case reserveFile(FileRequest)
+    case renegotiateFile(FileTransferID, PeerMedia)
+    case startFile(FileTransferID)
+    case endFile(FileTransferID)
+    case announce(SpooledFile, RoomAddress)
     case sent(Sent)
     case close(Dialog)
     case dialogRoute(Dialog, Endpoint?)
@@ -136,6 +143,11 @@ enum Action: Equatable, Sendable {
             left == right && media == other && new == also
         case (.joined(let left), .joined(let right)): left == right
         case (.leave(let left, let reason), .leave(let right, let other)): left == right && reason == other
+        case (.renegotiateFile(let left, let media), .renegotiateFile(let right, let other)):
+            left == right && media == other
+        case (.startFile(let left), .startFile(let right)): left == right
+        case (.endFile(let left), .endFile(let right)): left == right
+        case (.announce(let left, let room), .announce(let right, let other)): left == right && room == other
         case (.sent(let left), .sent(let right)): left == right
         case (.close(let left), .close(let right)): left == right
         case (.dialogRoute(let left, let to), .dialogRoute(let right, let other)): left == right && to == other
@@ -326,6 +338,57 @@ extension Focus {
     fileprivate func run(_ action: @Sendable () -> Void) { action() }
 }
 
+/// A spool without a disk.
+final class FakeShelf: FileShelf {
+    private struct State {
+        var files: [SpooledFile] = []
+        var expired: Set<String> = []
+        var removed: [String] = []
+    }
+
+    let limits: SpoolLimits
+    private let state = Mutex(State())
+
+    init(_ files: [SpooledFile] = [], limits: SpoolLimits = SpoolLimits()) {
+        self.limits = limits
+        state.withLock { $0.files = files }
+    }
+
+    var rooms: [String] { Set(state.withLock { $0.files.map(\.room) }).sorted() }
+
+    func files(in room: String) -> [SpooledFile] { state.withLock { $0.files.filter { $0.room == room } } }
+
+    /// What was removed: ids of files, addresses of rooms.
+    var removed: [String] { state.withLock { $0.removed } }
+
+    func add(_ file: SpooledFile) { state.withLock { $0.files.append(file) } }
+
+    /// Those go when they are looked for next.
+    func age(_ id: String) { state.withLock { _ = $0.expired.insert(id) } }
+
+    func remove(_ id: String) async {
+        state.withLock { state in
+            state.files.removeAll { $0.id == id }
+            state.removed.append(id)
+        }
+    }
+
+    func removeRoom(_ room: String) async {
+        state.withLock { state in
+            state.files.removeAll { $0.room == room }
+            state.removed.append(room)
+        }
+    }
+
+    func expire(now: Int64) async -> [SpooledFile] {
+        state.withLock { state in
+            let gone = state.files.filter { state.expired.contains($0.id) }
+            state.files.removeAll { state.expired.contains($0.id) }
+            return gone
+        }
+    }
+}
+
 /// A mixer that grants all, or refuses, now or when it is told to go on.
 final class FakeMixer: Mixer {
     private struct State {
@@ -337,6 +400,7 @@ final class FakeMixer: Mixer {
         var open: [RoomAddress: RoomTerms] = [:]
         var agents: [MemberID: String] = [:]
         var subscribed: Set<MemberID> = []
+        var lastTransfer: UInt64 = 0
     }
 
     private let journal: Journal
@@ -420,4 +484,29 @@ final class FakeMixer: Mixer {
 
     /// Of whom the mixer was told that they see the roster.
     var subscribed: Set<MemberID> { state.withLock { $0.subscribed } }
+    var lastTransfer: UInt64 { state.withLock { $0.lastTransfer } }
+
+    func reserveFile(_ request: FileRequest) async throws(JoinRefusal) -> FileReservation {
+        await pass(.reserveFile(request))
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        let transfer = state.withLock { state in
+            state.lastTransfer += 1
+            return state.lastTransfer
+        }
+        let scheme = request.media.isTLS ? "msrps" : "msrp"
+        return FileReservation(
+            transfer: FileTransferID(number: transfer),
+            localPath: "\(scheme)://\(request.localHost):\(request.localPort)/f\(transfer);tcp")
+    }
+
+    func renegotiateFile(_ transfer: FileTransferID, media: PeerMedia) async throws(JoinRefusal) {
+        await pass(.renegotiateFile(transfer, media))
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+    }
+
+    func startFile(_ transfer: FileTransferID) { journal.note(.startFile(transfer)) }
+
+    func endFile(_ transfer: FileTransferID) { journal.note(.endFile(transfer)) }
+
+    func announce(_ file: SpooledFile, in room: RoomAddress) { journal.note(.announce(file, room)) }
 }
