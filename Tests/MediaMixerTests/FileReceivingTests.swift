@@ -443,8 +443,9 @@ struct FileReceivingTests {
         await #expect(throws: JoinRefusal.malformedPath) {
             try await fixture.reserve(offer, by: "dave") { $0.path = "nonsense" }
         }
-        try await fixture.mixer.end()
+        await fixture.mixer.mixer.closeAll()
         await #expect(throws: JoinRefusal.shuttingDown) { try await fixture.reserve(offer) }
+        try await fixture.mixer.end()
     }
 
     @Test("RFC 4975 14.4: a transfer with another certificate than announced fails")

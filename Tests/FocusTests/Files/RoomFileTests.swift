@@ -113,14 +113,18 @@ struct RoomFileTests {
         }
         try #require(requests.count == count)
         // Each is asked for by itself, and the answers may overtake each other.
-        return try invites.map { invite in
+        var found: [(invite: Sent, request: FileRequest)] = []
+        for invite in invites.sorted(by: { ($0.target?.user ?? "") < ($1.target?.user ?? "") }) {
             let user = try #require(invite.target?.user)
-            return (invite, try #require(requests.first { $0.participant.hasPrefix("sip:\(user)@") }))
-        }.sorted { $0.request.participant < $1.request.participant }
+            let request = try #require(requests.first { $0.participant.hasPrefix("sip:\(user)@") })
+            found.append((invite: invite, request: request))
+        }
+        return found
     }
 
     private func invitation(_ bench: Bench) async throws -> (Sent, FileRequest) {
-        try #require(try await invitations(bench, 1).first)
+        let found = try await invitations(bench, 1)
+        return (found[0].invite, found[0].request)
     }
 
     @Test("RFC 5547 8.2.1: what was received is offered to everybody but its sender, octet for octet")
@@ -155,8 +159,13 @@ struct RoomFileTests {
         #expect(await bench.next() == .startFile(offered))
         await bench.focus.handle(.sent(offered))
         for _ in 0..<6 { await bench.stack.fireTimer(on: bench.focus, after: .seconds(5)) }
-        #expect(await bench.next() == .endFile(offered))
-        #expect(await bench.next() == .hangUp(call, reason: HangUpReason.fileDone))
+        // Alice's call, by which the file came, ends before it.
+        var actions: [Action] = []
+        while actions.last != .hangUp(call, reason: HangUpReason.fileDone) {
+            actions.append(await bench.next())
+            if actions.last == .nothing { throw TestFailure() }
+        }
+        #expect(actions.contains(.endFile(offered)))
     }
 
     @Test("who refuses files is not asked again, who is busy is; a limited number of calls is under way")
