@@ -50,7 +50,12 @@ struct SpoolFolder: Sendable {
         guard let folder = opendir(path) else { throw Self.error("the folder '\(path)' can't be read") }
         defer { closedir(folder) }
         var found: [Entry] = []
-        while let entry = readdir(folder) {
+        while true {
+            errno = 0
+            guard let entry = readdir(folder) else {
+                if errno != 0 { throw Self.error("the folder '\(path)' can't be read") }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -18,6 +18,8 @@ struct FileDialog: Sendable {
     var route: Endpoint?
     /// Nothing is left to be transferred.
     var isDone = false
+    /// A call of ours that pushes a file on.
+    var isPushedOn = false
     /// Tells what there was from what there is now: the end of one transfer must not end the next.
     var transferNumber = 0
 
@@ -43,6 +45,8 @@ struct FileBook: Sendable {
     var pushing = FilePushDesk()
 
     var count: Int { dialogs.count }
+    /// Calls of ours that push a file on and were taken.
+    var pushedOn: Int { dialogs.values.count(where: \.isPushedOn) }
     var all: [Call] { dialogs.keys.sorted { $0.id < $1.id } }
 
     subscript(call: Call) -> FileDialog? {

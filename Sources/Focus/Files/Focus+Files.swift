@@ -220,7 +220,11 @@ extension Focus {
         files[call] = dialog
         guard isFirst || examination.change != .unchanged, !dialog.isDone else { return }
         var media = PeerMedia(examination.media)
-        if isFirst, let format = examination.format(for: examination.file.selector.type?.essence ?? Self.unknownType) {
+        if isFirst {
+            let type = (dialog.negotiation.file ?? examination.file).selector.type?.essence ?? Self.unknownType
+            guard let format = examination.format(for: type) else {
+                return hangUpFile(call, reason: HangUpReason.badAnswer)
+            }
             media.format = format == .cpim ? .cpim : .plainText
         }
         Task.immediate { [media] in
@@ -505,7 +509,7 @@ extension Focus {
         stopPushing(in: room)
         for call in calls { hangUpFile(call, reason: reason) }
         files.shown[room] = nil
-        guard let shelf, !calls.isEmpty || !shelf.files(in: room.description).isEmpty else { return }
+        guard let shelf else { return }
         Task { await shelf.removeRoom(room.description) }
     }
 

@@ -25,8 +25,13 @@ extension Focus {
     }
 
     func startPushing() {
-        guard !isShuttingDown else { return }
-        for push in files.pushing.startable(configuration.limits.filePushes) { prepare(push) }
+        // Those that come to nothing at once make room for others.
+        while !isShuttingDown {
+            let places = configuration.limits.filePushes - files.pushedOn
+            let pushes = files.pushing.startable(max(0, places))
+            guard !pushes.isEmpty else { return }
+            for push in pushes { prepare(push) }
+        }
     }
 
     /// Nothing more is offered to anybody.
@@ -36,7 +41,8 @@ extension Focus {
 
     private func prepare(_ push: FilePushDesk.Push) {
         guard dialogs[push.participant]?.machine.isConfirmed == true, dialogCount < configuration.limits.dialogs else {
-            return drop(push.id)
+            files.pushing.remove(push.id)
+            return
         }
         let peer = push.route?.host ?? push.device.host
         let authority = mediaAuthority.facing(peer, local: local(to: push).host)
@@ -114,6 +120,7 @@ extension Focus {
         var dialog = FileDialog(negotiation: negotiation, room: push.room, caller: caller, callID: response.callID)
         _ = dialog.machine.reserved(offering: true)
         dialog.transfer = transfer
+        dialog.isPushedOn = true
         if configuration.dialling.proxy == nil, let route = PeerRoute.source(of: response) {
             dialog.route = route
             signalling.setRoute(call, route)

@@ -16,5 +16,9 @@ package struct FileTransferLimits: Sendable {
     /// Stretches of an incoming file, with others missing between them.
     package var gaps = 64
 
+    /// Octets that all files of a loop together send in a millisecond: rooms come first, and what a disk and a network
+    /// card take would keep the processors from them. 256 KiB are 256 MB/s.
+    package var bytesPerMillisecond = 256 * 1024
+
     package init() {}
 }

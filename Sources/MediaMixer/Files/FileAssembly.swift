@@ -70,6 +70,8 @@ struct FileAssembly {
         if case .opening = wrapping { false } else if case .wrapped = wrapping { false } else { prefix > 0 }
     }
 
+    /// Whether the message was a wrapper around the file.
+    var isWrapped: Bool { if case .wrapped = wrapping { true } else { false } }
     private var wrapperSize: Int { if case .wrapped(let size) = wrapping { size } else { 0 } }
 
     // MARK: A chunk

@@ -9,6 +9,10 @@ final class FileDesk {
     let mixer: Mixer
     private var transfers: [FileTransferID: FileSession] = [:]
     private var last: UInt64 = 0
+    /// Octets that may still be sent in this millisecond.
+    private var allowance = 0
+    private var isMillisecondRunning = false
+    private var paced: [FileSender] = []
 
     init(mixer: Mixer) { self.mixer = mixer }
 
@@ -125,6 +129,29 @@ final class FileDesk {
                 "file transfer failed", metadata: ["transfer": "\(event.transfer)", "why": "\(failure)"])
         }
         mixer.services.fileEvents(event)
+    }
+
+    /// Whether a chunk may go out now. If not, the sender's turn comes in the next millisecond, as the others' do.
+    func mayWrite(_ sender: FileSender) -> Bool {
+        if !isMillisecondRunning {
+            isMillisecondRunning = true
+            allowance = limits.bytesPerMillisecond
+            let bound = NIOLoopBound(self, eventLoop: mixer.transport.eventLoop)
+            mixer.transport.eventLoop.scheduleTask(in: .milliseconds(1)) { bound.value.millisecondPassed() }
+        }
+        guard allowance <= 0 else {
+            allowance -= FileSender.chunkSize
+            return true
+        }
+        paced.append(sender)
+        return false
+    }
+
+    private func millisecondPassed() {
+        isMillisecondRunning = false
+        let turn = paced
+        paced = []
+        for sender in turn { sender.connection?.notifyWhenWritable() }
     }
 
     func ticked(at now: NIODeadline) {

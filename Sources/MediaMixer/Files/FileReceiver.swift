@@ -24,6 +24,9 @@ final class FileReceiver: FileSession {
     private var piece = ByteBuffer()
     private var pieceOffset = 0
     private var isStoring = false
+    /// What became of storing is known.
+    private var hasStored = false
+    private var isStoreRefused = false
     /// The sender may come back for the rest.
     private var isInterrupted = false
 
@@ -86,7 +89,8 @@ final class FileReceiver: FileSession {
 
     override func activated() {
         // Of an empty file, and of one of which only the end was lost, nothing would follow.
-        if let size = offer.size, assembly.prefix == size { store(size: size, answering: nil) }
+        // But a chunk under way is taken, and answered, as any other.
+        if chunk == nil, let size = offer.size, assembly.prefix == size { store(size: size, answering: nil) }
     }
 
     override func release() {
@@ -102,6 +106,8 @@ final class FileReceiver: FileSession {
     }
 
     override func fail(_ failure: FileFailure) {
+        // All octets are there: only the disk says now what becomes of them.
+        if isStoring, !hasStored { return }
         if failure == .interrupted, isUnderWay, assembly.isResumable {
             do throws(SpoolRefusal) {
                 try flush()
@@ -138,7 +144,8 @@ final class FileReceiver: FileSession {
         chunk = Chunk(head: head, messageID: messageID, range: range)
         peerBound()
         guard isUnderWay, !isStoring else {
-            refuse(.stopSending, connection)
+            // What is there without a message: that it is sent again is no failure.
+            refuse(isStoring && !isStoreRefused && assembly.messageID == nil ? .ok : .stopSending, connection)
             return true
         }
         do throws(FileAssembly.Refusal) {
@@ -246,7 +253,8 @@ final class FileReceiver: FileSession {
         let bound = NIOLoopBound(self, eventLoop: mixer.transport.eventLoop)
         let pending = NIOLoopBound(chunk, eventLoop: mixer.transport.eventLoop)
         let (incoming, expected, eventLoop) = (incoming, expected, mixer.transport.eventLoop)
-        let type = contentType
+        // The wrapper is gone, and its type with it.
+        let type = assembly.isWrapped ? nil : contentType
         Task {
             let result: Result<SpooledFile, SpoolRefusal>
             do throws(SpoolRefusal) {
@@ -262,6 +270,7 @@ final class FileReceiver: FileSession {
     }
 
     private func stored(_ result: Result<SpooledFile, SpoolRefusal>, answering chunk: Chunk?) {
+        hasStored = true
         let isWanted = isUnderWay
         let position = assembly.position
         switch result {
@@ -270,6 +279,7 @@ final class FileReceiver: FileSession {
             // The file is there, whatever has become of the session meanwhile.
             if isWanted { settle(.received(id, file)) } else { desk.tell(.received(id, file)) }
         case .failure(let refusal):
+            isStoreRefused = true
             if let connection, let chunk { acknowledge(chunk, .stopSending, upTo: nil, connection) }
             fail(Self.failure(of: refusal))
         }

@@ -15,11 +15,11 @@ final class FileSender: FileSession {
 
     private let source: OutgoingFile
     private let messageID: MessageID
-    private let contentType: String
+    private var contentType: String
     /// A CPIM head, for peers that take files in nothing else.
     private var wrapper = ByteBuffer()
     /// Octets of the message, wrapper and all.
-    private let total: Int
+    private var total: Int
     /// Octets of it that went out.
     private var sent = 0
     private var pieces = CircularBuffer<ByteBuffer>(initialCapacity: 2)
@@ -67,8 +67,26 @@ final class FileSender: FileSession {
     override var heldBytes: Int { pieces.reduce(wrapper.readableBytes) { $0 + $1.readableBytes } }
 
     override func activated() {
+        if request.media.path.isEmpty {
+            takeForm()
+            if let most = media.maximumSize, total > most { return fail(.limit) }
+        }
         read()
         connection?.notifyWhenWritable()
+    }
+
+    /// Our offer went first: only the answer says in which form the peer takes the file.
+    private func takeForm() {
+        let type = source.file.type ?? "application/octet-stream"
+        let size = end - nextRead
+        if media.format == .cpim {
+            contentType = "message/cpim"
+            wrapper = Self.wrapper(source.file, type: type, size: size, request, dateTime: mixer.dateTime())
+        } else {
+            contentType = type
+            wrapper = ByteBuffer()
+        }
+        total = wrapper.readableBytes + size
     }
 
     override func release() {
@@ -123,10 +141,11 @@ final class FileSender: FileSession {
             isWaiting = true
             return
         }
-        guard let body = nextBody() else {
+        guard total == 0 || wrapper.readableBytes > 0 || !pieces.isEmpty else {
             isWaiting = true
             return
         }
+        guard desk.mayWrite(self), let body = nextBody() else { return }
         let now = mixer.now
         let id = ids.next(avoiding: body)
         guard session.registerShared(id: id, now: now) else { return }

@@ -100,6 +100,12 @@ class FileSession: SessionOwner {
     func renegotiate(_ media: PeerMedia, remotePath: Path) {
         let isNewPath = media.path != self.media.path
         self.media = media
+        // Who was bound before the answer came has been compared with nothing yet.
+        if let connection, isUnderWay, media.isTLS && !connection.isTLS || !mixer.isExpected(connection, by: media) {
+            fail(.fingerprintMismatch)
+            detach(.now)
+            return
+        }
         if isNewPath {
             session.redirect(to: remotePath)
             pathLines = Frame.pathLines(to: remotePath, from: localPath)
@@ -167,10 +173,13 @@ class FileSession: SessionOwner {
             !isConnecting
         else { return }
         isConnecting = true
+        // Under CEMA the host is a middlebox's; the certificate is that of the one behind it.
+        let hop = Path(media.path)?.first
         let destination = Destination(
-            host: host, port: port, isTLS: media.isTLS,
+            host: host, port: port, isTLS: media.isTLS, serverName: hop?.host,
             signallingSource: request.signallingSource.flatMap { IPAddress($0) },
-            sessionKey: Path(media.path)?.first.sessionKey.map(String.init), reachesOwn: Member.isThroughRelay)
+            sessionKey: hop?.sessionKey.map(String.init), reachesOwn: Member.isThroughRelay,
+            verifiesName: media.verifiesName)
         mixer.transport.connector.connect(to: destination, owner: self, session: sessionID) { [self] result in
             isConnecting = false
             guard case .failure(let error) = result, isUnderWay else { return }

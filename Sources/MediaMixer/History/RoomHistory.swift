@@ -102,7 +102,8 @@ final class RoomHistory {
 
     private static func octets(of message: Fanout) -> Int {
         // The objects around the octets take some, too.
-        message.cpim.tail.storageCapacity + (message.textID == nil ? 0 : message.cpim.size) + 512
+        // The text form is made when the turn is passed on, if anybody takes it.
+        message.cpim.tail.storageCapacity + (message.envelope.isText ? message.cpim.size : 0) + 512
     }
 
     // MARK: Bounds
@@ -140,6 +141,7 @@ final class RoomHistory {
     /// An operator's order.
     /// - Parameter time: milliseconds since 1970; nil: all.
     func purge(before time: Int64?) {
+        purgedBefore = max(purgedBefore, time ?? .max)
         tail.purge(before: time)
         count()
     }
@@ -155,10 +157,13 @@ final class RoomHistory {
     // MARK: The store
 
     private var loads: UInt64 = 0
+    /// What was purged since the last load began; that load may have read it before.
+    private var purgedBefore = Int64.min
 
     private func load() {
         guard let writer else { return }
         loads += 1
+        purgedBefore = .min
         let (room, origin, rule, number, time) = (room, origin, rule, loads, mixer.wallMilliseconds())
         let (messages, octets) = (limits.messages, limits.octets)
         // After a failure nobody is held up again.
@@ -191,7 +196,8 @@ final class RoomHistory {
         switch result {
         case .success(let loaded):
             stage = .stored
-            tail.prepend(loaded.entries.compactMap { entry(of: $0, base: loaded.base) }, limits: limits)
+            let entries = loaded.entries.filter { $0.time >= purgedBefore }
+            tail.prepend(entries.compactMap { entry(of: $0, base: loaded.base) }, limits: limits)
             count()
         case .failure(let error):
             mixer.logger.error("a room's history can't be read", metadata: ["room": "\(room)", "error": "\(error)"])

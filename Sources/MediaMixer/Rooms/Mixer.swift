@@ -107,9 +107,12 @@ final class Mixer {
         }
         guard let terms = request.terms, terms.address == request.room else { throw .noSuchRoom }
         guard share.takeRoom(limit: configuration.maximumRooms) else { throw .tooManyRooms }
+        let room = Room(mixer: self, terms: terms)
         do throws(JoinRefusal) {
-            return try makeMember(request, in: Room(mixer: self, terms: terms))
+            return try makeMember(request, in: room)
         } catch {
+            // What it began to load is of no use.
+            room.history.close()
             share.giveBackRooms(1)
             throw error
         }

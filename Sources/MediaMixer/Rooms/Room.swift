@@ -120,7 +120,8 @@ final class Room {
             let now = mixer.now
             history.number(fanout, isPrivate: true)
             for member in receivers { member.deliver(fanout, now: now) }
-            history.keep(fanout, from: sender, to: uri)
+            // As others know it, whichever of its names the sender wrote.
+            history.keep(fanout, from: sender, to: receivers.first?.uri ?? uri)
             mixer.counters.deliveries &+= UInt64(receivers.count)
             return .ok
         }
@@ -225,6 +226,8 @@ final class Room {
     /// A sender waits no longer than `slowMemberWait` for the receivers it waits for.
     func ticked(at now: NIODeadline) {
         history.ticked(at: now)
+        // Most rooms are silent most of the time: what the last turns took is given back.
+        if turn.count == 0 { turn = Turn() }
         if earlierMessages.count > 0 { earlierMessages.expire(now: now) }
         guard let first = pausedSenders.first else { return }
         if now - first.since >= mixer.configuration.slowMemberWait {

@@ -96,7 +96,8 @@ extension Member {
     }
 
     func sayLeftOut() {
-        guard leftOut > 0 else { return }
+        // Else it is told when it is current again.
+        guard leftOut > 0, connection?.isOpen == true else { return }
         let text = leftOut == 1 ? "1 message was left out." : "\(leftOut) messages were left out."
         leftOut = 0
         sendNow(SystemLine(event: .congestion, text: text))
@@ -118,12 +119,12 @@ extension Member {
     }
 
     func giveUpSlow() {
-        guard let connection, phase == .active else { return }
+        setSlow(false)
+        guard let connection, phase == .active, connection.isOpen else { return }
         mixer.counters.slowMembersRemoved &+= 1
         mixer.logger.info(
             "closing the connection of a participant that takes too little",
             metadata: ["room": "\(room.address)", "member": "\(id)", "queued": "\(queuedBytes)"])
-        setSlow(false)
         connection.close(.now)
     }
 

@@ -36,7 +36,11 @@ extension Member {
         guard let form = media.format == .cpim ? message.cpim : message.text else { return }
         if let maximum = media.maximumSize, form.size > maximum { return }
         if connection.isCongested || chunkedBytes > 0 || slow.isCongested {
-            guard admits(message.envelope, size: form.size, now: now) else { return }
+            guard admits(message.envelope, size: form.size, now: now) else {
+                // The connection is over: it is told after the loss.
+                if message.sequence > 0, !connection.isOpen { backlog.refused.append((form.id, now)) }
+                return
+            }
         }
         send(form, whole: whole, on: connection, now: now)
     }
@@ -58,6 +62,7 @@ extension Member {
         } else if session.registerShared(id: form.id, now: now) {
             connection.enqueueShared(id: form.id, sendLines: sendLines, tail: form.whole)
         } else {
+            backlog.refused.append((form.id, now))
             giveUpSlow()
         }
     }

@@ -173,7 +173,7 @@ extension Member: SessionOwner {
         if !backlog.isCurrent { catchUp() }
         guard let connection, session.outstanding > 0 || heldBytes > 0 else { return }
         // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
-        if isWatched, connection.isCongested { return }
+        if connection.isCongested, isWatched || !backlog.isCurrent { return }
         let expired = session.expire(now: now)
         noteHeld()
         guard !expired.timedOut.isEmpty else { return }
