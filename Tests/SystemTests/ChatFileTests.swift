@@ -154,6 +154,7 @@ extension SystemTests {
             _ = try notice(carol, "joined")
             try carol.write("/send \(try file(data, "a.bin", in: folder))\n/get 1 \(folder.path)/b.bin\n")
             _ = try notice(carol, "sent a.bin")
+            _ = try notice(carol, "carol put a.bin into the room")
             try carol.write("/get 1 \(folder.path)/b.bin\n")
             _ = try notice(carol, "got \(folder.path)/b.bin")
             #expect(contents("\(folder.path)/b.bin") == data)
