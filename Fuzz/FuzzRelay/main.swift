@@ -86,7 +86,9 @@ private final class Play {
     init() {
         var logger = Logger(label: "fuzz")
         logger.logLevel = .critical
-        transport = TransportLoop(eventLoop: loop, configuration: TransportConfiguration(), logger: logger)
+        transport = TransportLoop(
+            eventLoop: loop, place: .only, share: TransportShare(count: 1), sessions: SessionCount(),
+            configuration: TransportConfiguration(), logger: logger)
         var configuration = RelayConfiguration(hostname: "r", port: 1)
         configuration.windowBytes = 1024
         relay = Relay(transport: transport, configuration: configuration, logger: logger)
