@@ -231,7 +231,13 @@ final class Room {
         if earlierMessages.count > 0 { earlierMessages.expire(now: now) }
         guard let first = pausedSenders.first else { return }
         if now - first.since >= mixer.configuration.slowMemberWait {
-            for member in members where member.isSlow { member.stopHoldingUp(now: now) }
+            var isWorthWaiting = false
+            for member in members where member.isSlow {
+                let isGoing = terms.configuration.congestion != .drop && member.takesMuch()
+                if isGoing { isWorthWaiting = true } else { member.stopHoldingUp(now: now) }
+            }
+            // Everybody has much to take, and takes it: going on would cost those their connections.
+            if isWorthWaiting { pausedSenders = pausedSenders.map { ($0.member, now) } }
         }
         resumeSendersIfPossible()
     }

@@ -43,8 +43,15 @@ extension Member {
         guard let since = slow.congestedSince,
             case .disconnect(let seconds) = room.terms.configuration.congestion
         else { return false }
-        return now - since >= .seconds(Int64(max(0, seconds)))
+        guard now - since >= .seconds(Int64(max(0, seconds))) else { return false }
+        // Who takes so much is not congested, but told a lot: its time begins anew.
+        guard takesMuch() else { return true }
+        slow.restartCongestion(now: now)
+        return false
     }
+
+    /// Whether it has taken an eighth of its queue's bound since this was asked last, or since half of that was queued.
+    func takesMuch() -> Bool { slow.tookMuch(bound: mixer.configuration.queueBound) }
 
     /// It has caught up too little to be told what is said in the room.
     var leavesOut: Bool { slow.isCongested && room.terms.configuration.congestion == .drop }

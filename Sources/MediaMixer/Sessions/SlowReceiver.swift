@@ -15,11 +15,22 @@ struct SlowReceiver: Sendable {
     private(set) var congestedSince: NIODeadline?
     private var lastWritten: UInt64 = 0
     private var lastProgress: NIODeadline?
+    /// Octets that had been written when it was asked last how much it takes.
+    private var mark: UInt64 = 0
 
     var isCongested: Bool { congestedSince != nil }
 
     /// It has held others up for long enough, however much is queued.
     mutating func becomeCongested(now: NIODeadline) { congestedSince = congestedSince ?? now }
+
+    mutating func restartCongestion(now: NIODeadline) { congestedSince = congestedSince.map { _ in now } }
+
+    /// Whether an eighth of the bound was written since the last such moment, or since much began to wait.
+    mutating func tookMuch(bound: Int) -> Bool {
+        guard lastWritten &- mark >= UInt64(clamping: bound / 8), lastWritten >= mark else { return false }
+        mark = lastWritten
+        return true
+    }
 
     /// - Parameters:
     ///   - queued: octets waiting.
@@ -33,6 +44,7 @@ struct SlowReceiver: Sendable {
         if queued == 0 || lastProgress == nil || written > lastWritten { lastProgress = now }
         lastWritten = written
         guard queued > bound / 2 else {
+            mark = written
             congestedSince = nil
             return .keepsUp
         }

@@ -74,6 +74,12 @@ enum StatusText {
                 ("deliveries failed", rooms.deliveryFailures), ("slow participants removed", rooms.slowMembersRemoved),
                 ("senders paused", rooms.sendersPaused), ("transactions timed out", rooms.transactionTimeouts),
                 ("joins refused", rooms.joinsRefused), ("bytes queued", UInt64(clamping: rooms.queuedBytes)),
+                ("participants congested", rooms.membersCongested), ("copies left out", rooms.messagesLeftOut),
+                ("large messages", rooms.streams), ("large messages given up", rooms.streamsAborted),
+                ("large messages not put together", rooms.streamsUnassembled),
+                ("file transfers", UInt64(clamping: rooms.transfers)), ("files received", rooms.filesReceived),
+                ("files sent", rooms.filesSent), ("file transfers failed", rooms.filesFailed),
+                ("file transfers refused", rooms.filesRefused),
             ])
     }
 

@@ -68,6 +68,16 @@ struct ServerStatus: Codable, Sendable, Equatable {
         var transactionTimeouts: UInt64
         var joinsRefused: UInt64
         var queuedBytes: Int
+        var messagesLeftOut: UInt64
+        var membersCongested: UInt64
+        var streams: UInt64
+        var streamsAborted: UInt64
+        var streamsUnassembled: UInt64
+        var filesReceived: UInt64
+        var filesSent: UInt64
+        var filesFailed: UInt64
+        var filesRefused: UInt64
+        var transfers: Int
 
         init(_ counters: MixerCounters) {
             rooms = counters.rooms
@@ -82,6 +92,16 @@ struct ServerStatus: Codable, Sendable, Equatable {
             transactionTimeouts = counters.transactionTimeouts
             joinsRefused = counters.joinsRefused
             queuedBytes = counters.queuedBytes
+            messagesLeftOut = counters.messagesLeftOut
+            membersCongested = counters.membersCongested
+            streams = counters.streams
+            streamsAborted = counters.streamsAborted
+            streamsUnassembled = counters.streamsUnassembled
+            filesReceived = counters.filesReceived
+            filesSent = counters.filesSent
+            filesFailed = counters.filesFailed
+            filesRefused = counters.filesRefused
+            transfers = counters.transfers
         }
     }
 }

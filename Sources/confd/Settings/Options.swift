@@ -241,7 +241,7 @@ enum Options {
             read: Values.duration(.seconds(1) ... .seconds(86_400)),
             "How long a message that is passed on in chunks waits for its next one (RFC 7701 section 6.1).")
         static let noChunks = Option<[String]>(
-            "MSRP", "no_chunks", default: [], "(none)", example: "sipsimple, Blink",
+            "MSRP", "no_chunks", default: ["sipsimple", "Blink"], "sipsimple, Blink",
             read: { (text, _) throws(ValueError) in
                 text.split(separator: ",").map { String($0.trimmingBlanks()) }.filter { !$0.isEmpty }
             },
