@@ -39,17 +39,21 @@ final class FileSender: FileSession {
         nextRead = offset
         end = offset + min(length ?? .max, file.size - offset)
         messageID = MessageID(desk.mixer.generator.next())
-        let type = file.type ?? "application/octet-stream"
-        if request.media.format == .cpim {
-            contentType = "message/cpim"
-            wrapper = Self.wrapper(file, type: type, size: end - offset, request, dateTime: desk.mixer.dateTime())
-        } else {
-            contentType = type
-        }
+        (contentType, wrapper) = Self.form(
+            of: file, size: end - offset, request, as: request.media.format, dateTime: desk.mixer.dateTime())
         total = wrapper.readableBytes + end - offset
         if let most = request.media.maximumSize, total > most { throw .fileRefused(.fileTooLarge) }
         do throws(SpoolRefusal) { source = try spool.open(file) } catch { throw .fileRefused(error) }
         super.init(id: id, desk: desk, request: request, localPath: localPath, remotePath: remotePath)
+    }
+
+    /// The message's content type, and what stands before the file in it.
+    private static func form(
+        of file: SpooledFile, size: Int, _ request: FileRequest, as format: PeerMedia.Format, dateTime: String
+    ) -> (contentType: String, wrapper: ByteBuffer) {
+        let type = file.type ?? "application/octet-stream"
+        guard format == .cpim else { return (type, ByteBuffer()) }
+        return ("message/cpim", wrapper(file, type: type, size: size, request, dateTime: dateTime))
     }
 
     /// As in RFC 5547 section 9.1, with the blank line that RFC 3862 section 2 wants between the headers of the two kinds.
@@ -77,15 +81,9 @@ final class FileSender: FileSession {
 
     /// Our offer went first: only the answer says in which form the peer takes the file.
     private func takeForm() {
-        let type = source.file.type ?? "application/octet-stream"
         let size = end - nextRead
-        if media.format == .cpim {
-            contentType = "message/cpim"
-            wrapper = Self.wrapper(source.file, type: type, size: size, request, dateTime: mixer.dateTime())
-        } else {
-            contentType = type
-            wrapper = ByteBuffer()
-        }
+        (contentType, wrapper) = Self.form(
+            of: source.file, size: size, request, as: media.format, dateTime: mixer.dateTime())
         total = wrapper.readableBytes + size
     }
 

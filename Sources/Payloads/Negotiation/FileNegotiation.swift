@@ -87,30 +87,21 @@ package struct FileNegotiation: Sendable {
         let description: SessionDescription
         do { description = try SessionDescription(parsing: offer) } catch { throw .malformed(error) }
         let frame = try LocalDescription.Frame(answering: description)
-        var order = Array(description.media.indices)
-        if let media, order.contains(media.mediaIndex) {
-            order.removeAll { $0 == media.mediaIndex }
-            order.insert(media.mediaIndex, at: 0)
-        }
-        var reason: Refusal?
-        for index in order {
-            do {
-                let found = try judge(description, index)
-                pending = .offer(description, frame, found.change == .closed ? nil : found)
-                return found
-            } catch {
-                if reason == nil || reason == .noMSRP || reason == .disabled && error != .noMSRP { reason = error }
+        do throws(Refusal) {
+            let found = try OfferJudge.first(of: description, established: media) { index throws(Refusal) in
+                try judge(description, index)
             }
-        }
-        // The line in use was given up, and no other took its place.
-        if let media, let file, media.mediaIndex < description.media.count,
-            description.media[media.mediaIndex].port == 0
-        {
+            pending = .offer(description, frame, found.change == .closed ? nil : found)
+            return found
+        } catch {
+            // Perhaps the line in use was given up, and no other took its place.
+            guard let media, let file, media.mediaIndex < description.media.count,
+                description.media[media.mediaIndex].port == 0
+            else { throw error }
             pending = .offer(description, frame, nil)
             return Examination(
                 media: media, file: file, change: .closed, isPush: isPush, bareTypes: MediaTypeList(["*"]))
         }
-        throw reason ?? .noMSRP
     }
 
     private func judge(_ description: SessionDescription, _ index: Int) throws(Refusal) -> Examination {

@@ -61,24 +61,11 @@ package struct MSRPNegotiation: Sendable {
         let description: SessionDescription
         do { description = try SessionDescription(parsing: offer) } catch { throw .malformed(error) }
         let frame = try LocalDescription.Frame(answering: description)
-
-        var order = Array(description.media.indices)
-        if let media, order.contains(media.mediaIndex) {
-            order.removeAll { $0 == media.mediaIndex }
-            order.insert(media.mediaIndex, at: 0)
+        let chosen = try OfferJudge.first(of: description, established: media) { index throws(Refusal) in
+            try OfferJudge.judge(description, index: index, local: local, established: media)
         }
-        var reason: Refusal?
-        for index in order {
-            do {
-                let chosen = try OfferJudge.judge(description, index: index, local: local, established: media)
-                pending = .offer(description, frame, chosen)
-                return Examination(media: chosen, change: change(to: chosen))
-            } catch {
-                // What hinders an m=message line says more than that another line is none.
-                if reason == nil || reason == .noMSRP || reason == .disabled && error != .noMSRP { reason = error }
-            }
-        }
-        throw reason ?? .noMSRP
+        pending = .offer(description, frame, chosen)
+        return Examination(media: chosen, change: change(to: chosen))
     }
 
     /// The answer to the offer examined last, which is established by it. Without one, what was sent last.

@@ -1,5 +1,28 @@
 /// The answerer's rules for one offered m= line: who connects (RFC 6135), and where to (RFC 6714 section 4.3).
 enum OfferJudge {
+    /// The first usable m= line of an offer; in a running session the one in use comes first.
+    /// - Parameter judge: what a line is, by its index.
+    /// - Throws: why the line that says most is not usable.
+    static func first<Found>(
+        of description: SessionDescription, established: ChosenMedia?, judge: (Int) throws(Refusal) -> Found
+    ) throws(Refusal) -> Found {
+        var order = Array(description.media.indices)
+        if let established, order.contains(established.mediaIndex) {
+            order.removeAll { $0 == established.mediaIndex }
+            order.insert(established.mediaIndex, at: 0)
+        }
+        var reason: Refusal?
+        for index in order {
+            do {
+                return try judge(index)
+            } catch {
+                // What hinders an m=message line says more than that another line is none.
+                if reason == nil || reason == .noMSRP || reason == .disabled && error != .noMSRP { reason = error }
+            }
+        }
+        throw reason ?? .noMSRP
+    }
+
     /// - Parameter established: what the last exchange settled, when the dialog has a session.
     /// - Throws: why this line is not usable.
     static func judge(
