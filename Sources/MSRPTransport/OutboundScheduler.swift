@@ -52,12 +52,21 @@ package final class OutboundScheduler {
     }
 
     private func takeTurn() {
-        isTurnScheduled = false
         let turn = offered
         offered = []
         for connection in turn { connection.takeOfferedTurn() }
         flush()
+        isTurnScheduled = false
+        guard !offered.isEmpty else { return }
+        // Asked for once more. The loop runs all tasks there are, and those that they add, before it looks at its sockets
+        // again; what is due a little later lets it look.
+        isTurnScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.timeForSockets) { bound.value.takeTurn() }
     }
+
+    /// Between two turns of which the second was asked for in the first.
+    private static let timeForSockets = TimeAmount.microseconds(100)
 
     /// Reading from the connection goes on in the running flush, or in the next one.
     func resume(_ connection: Connection) {

@@ -54,6 +54,28 @@ struct OutputTests {
         try await fixture.end()
     }
 
+    @Test("an owner that asks for another turn in each of its turns leaves the others theirs")
+    func insatiable() async throws {
+        let fixture = try await TransportFixture()
+        let (greedy, log) = await fixture.reserve()
+        let first = try fixture.connect()
+        try first.send(emptySend(greedy))
+        _ = try first.expect(response(greedy, "200 OK"))
+        await fixture.transport.perform { _ in
+            log.owner?.value.asksAgain = true
+            log.owner?.value.connection?.notifyWhenWritable()
+        }
+        let (session, _) = await fixture.reserve()
+        let second = try fixture.connect()
+        for number in 1...20 {
+            let id = "again\(number)x"
+            try second.send(emptySend(session, id: id))
+            #expect(try second.expect(response(session, "200 OK", id: id)) == response(session, "200 OK", id: id))
+        }
+        await fixture.transport.perform { _ in log.owner?.value.asksAgain = false }
+        try await fixture.end()
+    }
+
     @Test("what a receiver doesn't take waits, congests, and is told of when it has gone", arguments: [false, true])
     func congestion(isTLS: Bool) async throws {
         var configuration = TransportConfiguration()

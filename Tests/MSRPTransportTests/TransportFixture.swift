@@ -97,6 +97,8 @@ final class RecordingOwner: SessionOwner {
     var sharing = ConnectionSharing.alone
     var isAnswering = true
     var resumesWhenWritable = false
+    /// It asks for its next turn in each turn.
+    var asksAgain = false
     var status = Status.ok
     /// Nil: the usual one.
     var admission: Admission?
@@ -119,6 +121,7 @@ final class RecordingOwner: SessionOwner {
     func rawRead(_ buffer: inout ByteBuffer, from connection: Connection) { log.noteRawRead() }
 
     func writable(_ connection: Connection) {
+        if asksAgain { return connection.notifyWhenWritable() }
         log.note("writable")
         if resumesWhenWritable { connection.resumeReading(by: self) }
     }

@@ -116,4 +116,31 @@ extension CongestionTests {
         #expect(await fixture.mixer.counters().slowMembersRemoved == 0)
         try await fixture.end()
     }
+
+    @Test("a sender that nobody reads from while it waits for others can't answer, and isn't taken for dead")
+    func pausedSenderIsAlive() async throws {
+        var configuration = MixerConfiguration()
+        configuration.maximumMessageSize = 100_000
+        configuration.memberQueueBytes = 2_000_000
+        configuration.slowMemberPatience = .seconds(120)
+        configuration.slowMemberWait = .seconds(120)
+        let fixture = try await MixerFixture(configuration: configuration)
+        let alice = try await fixture.join("alice")
+        let slow = try await fixture.join("slow")
+        #expect(try slow.say("to be answered") == 200)
+        let text = String(repeating: "z", count: 90_000)
+        let bodies = (1...120).map { alice.cpim("\($0) \(text)") }
+        let sending = Task.detached { for body in bodies { try alice.msrp.post(body) } }
+        try await fixture.until { await fixture.mixer.counters().sendersPaused > 0 }
+        await fixture.tick(after: configuration.transactionTimeout + .seconds(1))
+        #expect(!fixture.events.contains("alice lost"))
+        for number in 1...120 { #expect(try slow.hears() == "\(number) \(text)") }
+        try await sending.value
+        #expect(try alice.hears() == "to be answered")
+        #expect(try slow.say("again") == 200)
+        #expect(try alice.hears() == "again")
+        #expect(!fixture.events.contains("alice lost"))
+        #expect(await fixture.mixer.counters().transactionTimeouts == 0)
+        try await fixture.end()
+    }
 }

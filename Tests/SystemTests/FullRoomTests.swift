@@ -25,9 +25,7 @@ extension SystemTests {
 
         @Test(
             "every message that should arrive does, once, in order, intact, and memory comes back",
-            // Behind many other tests in one process it came to a stop for 30 seconds, twice of two times; alone never.
-            // That is open: see the changelog.
-            .enabled(if: SystemTests.long, "set CONFD_LONG=1"), arguments: [false, true])
+            arguments: [false, true])
         func everything(tls: Bool) throws {
             let scale = SystemTests.long ? Scale.full : .usual
             let confd = try ConfdProcess(["Log": ["level": "error"]])

@@ -139,5 +139,6 @@ extension Member {
     func forgetCongestion() {
         setSlow(false)
         slow = SlowReceiver()
+        pausedAt = nil
     }
 }

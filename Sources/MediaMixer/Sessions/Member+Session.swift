@@ -134,7 +134,8 @@ extension Member: SessionOwner {
         if !pieces.isEmpty { sendPieces(connection) }
         if !backlog.isCurrent { catchUp() }
         if isWatched { observe(now: mixer.now) }
-        if isWatched, pieces.isEmpty { connection.notifyWhenWritable() }
+        // What the channel holds while it takes more is too little to matter before the next tick.
+        if isWatched, pieces.isEmpty, connection.isCongested { connection.notifyWhenWritable() }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
@@ -174,6 +175,15 @@ extension Member: SessionOwner {
         guard let connection, session.outstanding > 0 || heldBytes > 0 else { return }
         // The 30 seconds start when the last octet has left (RFC 4975 section 7.1.1).
         if connection.isCongested, isWatched || !backlog.isCurrent { return }
+        // Nor can an answer be seen while nobody reads; when somebody does again, it has the whole time.
+        if connection.isReadingPaused {
+            pausedAt = now
+            return
+        }
+        if let pausedAt {
+            guard now - pausedAt >= mixer.configuration.transactionTimeout else { return }
+            self.pausedAt = nil
+        }
         let expired = session.expire(now: now)
         noteHeld()
         guard !expired.timedOut.isEmpty else { return }

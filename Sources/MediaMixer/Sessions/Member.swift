@@ -66,6 +66,8 @@ final class Member {
     var failures = 0
     var failuresLogged: NIODeadline?
     var isWatched = false
+    /// The last tick at which nobody read from the connection.
+    var pausedAt: NIODeadline?
     var graceDeadline: NIODeadline?
     var lastRemote: IPAddress?
     /// The peer has had an answer to a request on this connection.
