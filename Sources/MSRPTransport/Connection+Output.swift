@@ -38,8 +38,9 @@ extension Connection {
 
     /// Many messages for many receivers.
     ///
-    /// Usually nothing waits to be written before them and nothing stands between them and the socket. Then they are
-    /// written at once, from a buffer that all connections of the loop use in turn.
+    /// Usually nothing waits to be written before them and nothing stands between them and the socket. Then they go out
+    /// with the `OutboundScheduler`'s next volley, which the caller orders when all receivers have been looked at, and
+    /// before anything else is enqueued here.
     /// - Parameter sendLines: `EndpointSession.sendLines` of this receiver.
     package func enqueueShared(_ batch: SharedBatch, sendLines: ByteBuffer) {
         guard obstacles.isEmpty, output.readableBytes == 0 else {
@@ -48,19 +49,17 @@ extension Connection {
             batch.write(sendLines: sendLines, into: &output)
             return
         }
-        let scheduler = transport.scheduler
-        scheduler.scratch.clear()
-        batch.write(sendLines: sendLines, into: &scheduler.scratch)
-        let count = scheduler.scratch.readableBytes
-        let sent = scheduler.scratch.withUnsafeReadableBytes { bytes in
-            send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-        }
-        passedBytes &+= UInt64(truncatingIfNeeded: max(0, sent))
-        guard sent < count else { return }
-        // The end of the turn tries again, and leaves what the socket doesn't take to the channel.
-        scheduler.scratch.moveReaderIndex(forwardBy: max(0, sent))
+        let size = transport.scheduler.load(batch, sendLines: sendLines, for: self)
+        passedBytes &+= UInt64(truncatingIfNeeded: size)
+    }
+
+    /// The socket did not take all of a volley: the end of the turn tries again, and leaves what it doesn't take then to
+    /// the channel.
+    func takeBack(_ bytes: UnsafeRawBufferPointer) {
+        passedBytes &-= UInt64(truncatingIfNeeded: bytes.count)
+        guard !isClosed else { return }
         beginOutput()
-        output.writeImmutableBuffer(scheduler.scratch)
+        output.writeBytes(bytes)
     }
 
     /// The same, with a serializer that appends to the buffer.

@@ -175,6 +175,7 @@ final class Room {
             let member = members[isBackward ? members.count &- 1 &- index : index]
             if member !== turn.sender { member.deliver(turn, now: now) }
         }
+        mixer.transport.scheduler.fire()
         if slowMembers > 0, let sender = turn.sender { pause(sender, now: now) }
         turn.removeAll()
         // What it has allocated is used again.
