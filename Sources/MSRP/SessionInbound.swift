@@ -244,14 +244,14 @@ extension EndpointSession {
         reassembler.drop(messageID) ? .streamEnded(messageID, .aborted) : .aborted(messageID)
     }
 
-    /// Answers a request, obeying its Failure-Report (RFC 4975 section 7.2): nothing is written for `no`, and
-    /// only refusals for `partial`.
+    /// Answers a request, obeying a SEND's Failure-Report (RFC 4975 section 7.2): nothing is written for `no`, and
+    /// only refusals for `partial`. NICKNAME must not have one (RFC 7701 section 7.1), and is answered all the same.
     package func respond(
         _ pending: PendingResponse, _ status: Status, headers: [(name: String, value: String)] = [],
         into output: inout ByteBuffer
     ) {
         let head = pending.head
-        switch head.failureReport {
+        switch head.method == .send ? head.failureReport : .yes {
         case .no: return
         case .partial where status.isSuccess: return
         case .partial, .yes: break

@@ -48,6 +48,20 @@ struct RFC7701NicknameTests {
     }
 
     @Test(
+        "RFC 7701 7.1: report header fields, which a NICKNAME must not have, change nothing: it is answered, not reported on",
+        arguments: ["Failure-Report: no\r\n", "Failure-Report: partial\r\n", "Success-Report: yes\r\n"])
+    func reports(fields: String) async throws {
+        let fixture = try await MixerFixture()
+        let alice = try await fixture.join("alice")
+        let bob = try await fixture.join("bob")
+        #expect(try alice.nickname("\"Wonder\"", extra: fields).word == "200 OK")
+        #expect(try bob.nickname("\"Wonder\"", extra: fields).status == 425)
+        #expect(try bob.say("next") == 200)
+        try alice.hearsNothing(before: "next")
+        try await fixture.end()
+    }
+
+    @Test(
         "RFC 7701 7.1: a value against the syntax, longer than 1023 octets or with characters of no name: 424",
         arguments: [
             "\"open", "\"a\"b\"", "\"a\\\"", "\"", "\"  \"", "\"a\u{200B}b\"", "\"\u{202E}bob\"", "\"\u{E000}\"",

@@ -63,6 +63,22 @@ struct RFC7701PrivateTests {
         try await fixture.end()
     }
 
+    @Test("RFC 7701 6.2: a private message has one To: with more it is refused with 403, and nobody gets it")
+    func oneReceiver() async throws {
+        let fixture = try await MixerFixture()
+        let alice = try await fixture.join("alice")
+        let bob = try await fixture.join("bob")
+        let carol = try await fixture.join("carol")
+        for second in ["To: <\(carol.uri)>", "To: <\(bob.uri)>", "To: <\(fixture.room.uri)>"] {
+            let head = "From: <\(alice.uri)>\r\nTo: <\(bob.uri)>\r\n\(second)\r\n"
+            #expect(try alice.send("\(head)\r\nContent-Type: text/plain\r\n\r\nto two") == 403)
+        }
+        #expect(try alice.say("to all") == 200)
+        try bob.hearsNothing(before: "to all")
+        try carol.hearsNothing(before: "to all")
+        try await fixture.end()
+    }
+
     @Test("RFC 7701 6.2: who has left is unknown")
     func left() async throws {
         let fixture = try await MixerFixture()
