@@ -21,6 +21,7 @@ extension Connection {
             self.session = session
         } else {
             further.append(Tenancy(session: session, owner: owner))
+            endGathering()
         }
         if let session { transport.sessions.bind(session, to: self) }
         transport.untime(self)
@@ -34,6 +35,7 @@ extension Connection {
     /// left, the connection may name a session again, within the time an unbound one has.
     package func unbind(_ owner: any SessionOwner) {
         resumeReading(by: owner)
+        endGathering()
         if case .further(let recipient) = recipient, recipient === owner { self.recipient = .nobody }
         further.removeAll { tenancy in
             guard tenancy.owner === owner else { return false }

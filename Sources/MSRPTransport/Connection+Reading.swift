@@ -70,13 +70,13 @@ extension Connection {
         }
     }
 
-    private func continueReading() {
-        guard pausers.isEmpty, !isAutoReading, isOpen else { return }
+    func continueReading() {
+        guard pausers.isEmpty, !isAutoReading, !isGathering, isOpen else { return }
         isAutoReading = true
         setAutoRead(true)
     }
 
-    private func setAutoRead(_ value: Bool) {
+    func setAutoRead(_ value: Bool) {
         guard !isClosed, let context else { return }
         // A channel that is being closed refuses; nothing is read from it any more anyway.
         try? context.channel.syncOptions?.setOption(.autoRead, value: value)

@@ -28,6 +28,8 @@ package final class Connection {
     /// Parts are being taken out of what was read.
     var isSplitting = false
     var isAutoReading = true
+    /// What comes waits until it is asked for; see Connection+Gathering.swift.
+    package internal(set) var isGathering = false
     /// The peer has closed the connection, but its owners have not taken all that it sent, because they paused.
     var isDraining = false
     /// Octets that were written, handed on or put into the backlog.

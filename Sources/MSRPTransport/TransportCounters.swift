@@ -17,6 +17,8 @@ package struct TransportCounters: Sendable, Equatable {
     package var bytesIn: UInt64 = 0
     /// Connections that this loop took over from another one.
     package var connectionsMoved: UInt64 = 0
+    /// Reads that an owner asked for, which found something; see `Connection.readGathered`.
+    package var gatheredReads: UInt64 = 0
 
     package init() {}
 
@@ -37,5 +39,6 @@ package struct TransportCounters: Sendable, Equatable {
         sessions += other.sessions
         bytesIn &+= other.bytesIn
         connectionsMoved &+= other.connectionsMoved
+        gatheredReads &+= other.gatheredReads
     }
 }

@@ -33,6 +33,7 @@ final class Room {
     private var turn = Turn()
     /// The order in which the last turn was passed on.
     private var isBackward = false
+    var answers = AnswerGathering()
 
     init(mixer: Mixer, terms: RoomTerms) {
         self.mixer = mixer
@@ -177,6 +178,7 @@ final class Room {
         }
         mixer.transport.scheduler.fire()
         if slowMembers > 0, let sender = turn.sender { pause(sender, now: now) }
+        expectAnswers(to: turn.count)
         turn.removeAll()
         // What it has allocated is used again.
         swap(&turn, &self.turn)

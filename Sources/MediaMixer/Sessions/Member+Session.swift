@@ -54,6 +54,7 @@ extension Member: SessionOwner {
                 mixer.configuration.reassemblyPerMember, heldBytes + mixer.reassemblyBudgetLeft)
         }
         let now = mixer.now
+        if case .head(let head) = part, head.method != nil, isAnswered { noteRequest(on: connection, now: now) }
         let event = connection.withOutput { session.receive(part, now: now, into: &$0) }
         if case .head = part {} else { noteHeld() }
         if let event {

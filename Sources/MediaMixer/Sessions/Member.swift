@@ -66,6 +66,8 @@ final class Member {
     var failures = 0
     var failuresLogged: NIODeadline?
     var isWatched = false
+    /// When it sent a request last, other than the first on its connection.
+    var lastRequest: NIODeadline?
     /// The last tick at which nobody read from the connection.
     var pausedAt: NIODeadline?
     var graceDeadline: NIODeadline?
