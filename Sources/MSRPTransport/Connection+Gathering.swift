@@ -49,6 +49,8 @@ extension Connection {
             take(gathered: buffer)
             guard count == Self.gatheredAtOnce else { return }
         }
+        // It says more than was thought: the selector keeps up with it.
+        endGathering()
     }
 
     private func take(gathered buffer: ByteBuffer) {
@@ -60,5 +62,5 @@ extension Connection {
 
     /// Some sixty answers.
     private static let gatheredAtOnce = 16 * 1024
-    private static let mostReadsInARow = 4
+    private static let mostReadsInARow = 16
 }

@@ -40,10 +40,11 @@ extension Connection {
     ///
     /// Usually nothing waits to be written before them and nothing stands between them and the socket. Then they go out
     /// with the `OutboundScheduler`'s next volley, which the caller orders when all receivers have been looked at, and
-    /// before anything else is enqueued here.
+    /// before anything else is enqueued here. With several owners others may enqueue in between, so a shared connection
+    /// has no part in volleys.
     /// - Parameter sendLines: `EndpointSession.sendLines` of this receiver.
     package func enqueueShared(_ batch: SharedBatch, sendLines: ByteBuffer) {
-        guard obstacles.isEmpty, output.readableBytes == 0 else {
+        guard obstacles.isEmpty, output.readableBytes == 0, !isShared else {
             guard !obstacles.contains(.ending) else { return }
             beginOutput()
             batch.write(sendLines: sendLines, into: &output)

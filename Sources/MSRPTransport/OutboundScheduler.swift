@@ -108,7 +108,7 @@ package final class OutboundScheduler {
 
     // MARK: Volleys
 
-    /// What one connection gets in a volley.
+    /// What one connection gets in a volley; each is in it once at most.
     private struct Shot {
         let connection: Connection
         let descriptor: CInt
@@ -140,21 +140,13 @@ package final class OutboundScheduler {
     /// write: they don't get the time.
     package func fire() {
         guard !shots.isEmpty else { return }
-        var isOneShort = false
         loaded.withUnsafeReadableBytes { bytes in
             var start = 0
             for shot in shots {
                 let octets = UnsafeRawBufferPointer(rebasing: bytes[start..<shot.end])
                 start = shot.end
-                // A connection that is loaded twice may not overtake itself.
-                if isOneShort, shot.connection.output.readableBytes > 0 || !shot.connection.obstacles.isEmpty {
-                    shot.connection.takeBack(octets)
-                    continue
-                }
                 let sent = max(0, send(shot.descriptor, octets.baseAddress, octets.count, CInt(MSG_NOSIGNAL)))
-                guard sent < octets.count else { continue }
-                isOneShort = true
-                shot.connection.takeBack(UnsafeRawBufferPointer(rebasing: octets[sent...]))
+                if sent < octets.count { shot.connection.takeBack(UnsafeRawBufferPointer(rebasing: octets[sent...])) }
             }
         }
         shots.removeAll(keepingCapacity: true)

@@ -54,6 +54,110 @@ struct OutputTests {
         try await fixture.end()
     }
 
+    /// Small messages as the mixer makes them, and what a receiver with these lines gets of them.
+    private func batch(_ numbers: Range<UInt64>, lines: String) -> (batch: SharedBatch, octets: [UInt8]) {
+        var batch = SharedBatch()
+        var octets: [UInt8] = []
+        for number in numbers {
+            let tail = "Message-ID: \(number)\r\n\r\n" + String(repeating: "v", count: Int(number % 400)) + "\r\n"
+            batch.append(id: number, tail: ByteBuffer(string: tail))
+            var alone = SharedBatch()
+            alone.append(id: number, tail: ByteBuffer(string: tail))
+            var buffer = ByteBuffer()
+            alone.write(sendLines: ByteBuffer(string: lines), into: &buffer)
+            octets += buffer.readableBytesView
+        }
+        return (batch, octets)
+    }
+
+    @Test("volleys come in order, whether or not the socket takes all of them")
+    func volleys() async throws {
+        let fixture = try await TransportFixture()
+        var receivers: [(stream: ByteStream, log: OwnerLog, lines: String)] = []
+        for number in 0..<3 {
+            let (session, log) = await fixture.reserve()
+            let stream = try fixture.connect()
+            try stream.send(emptySend(session))
+            _ = try stream.expect(response(session, "200 OK"))
+            receivers.append((stream, log, "To-Path: \(number)\r\n"))
+        }
+        // Far more than the sockets take; nobody reads meanwhile.
+        let rounds = 400
+        for round in 0..<rounds {
+            let first = UInt64(round * 60 + 1)
+            for receiver in receivers {
+                let (batch, _) = batch(first..<first + 60, lines: receiver.lines)
+                await fixture.transport.perform { transport in
+                    receiver.log.owner?.value.connection?.enqueueShared(
+                        batch, sendLines: ByteBuffer(string: receiver.lines))
+                    transport.scheduler.fire()
+                }
+            }
+        }
+        for receiver in receivers {
+            let expected = batch(1..<UInt64(rounds * 60 + 1), lines: receiver.lines).octets
+            let count = await fixture.transport.perform { _ in receiver.log.owner?.value.connection?.enqueuedBytes ?? 0
+            }
+            #expect(count >= UInt64(expected.count) && count < UInt64(expected.count) + 200)
+            var received: [UInt8] = []
+            let deadline = Deadline.after(seconds: 30)
+            while received.count < expected.count { received += try receiver.stream.receive(deadline) }
+            #expect(received == expected, "\(received.count) of \(expected.count)")
+        }
+        try await fixture.end()
+    }
+
+    @Test("one volley for many: each gets its own copies, however many there are")
+    func manyReceivers() async throws {
+        let fixture = try await TransportFixture()
+        var receivers: [(stream: ByteStream, log: OwnerLog, lines: String)] = []
+        for number in 0..<150 {
+            let (session, log) = await fixture.reserve()
+            let stream = try fixture.connect()
+            try stream.send(emptySend(session))
+            _ = try stream.expect(response(session, "200 OK"))
+            receivers.append((stream, log, "To-Path: \(number)\r\n"))
+        }
+        let (batch, _) = batch(1..<30, lines: "")
+        let owners = receivers.map { ($0.log, $0.lines) }
+        await fixture.transport.perform { transport in
+            for (log, lines) in owners {
+                log.owner?.value.connection?.enqueueShared(batch, sendLines: ByteBuffer(string: lines))
+            }
+            transport.scheduler.fire()
+        }
+        for receiver in receivers {
+            let expected = String(decoding: self.batch(1..<30, lines: receiver.lines).octets, as: UTF8.self)
+            #expect(try receiver.stream.expect(expected) == expected)
+        }
+        try await fixture.end()
+    }
+
+    @Test("what is enqueued for two sessions of one connection stays in its order, volley or not")
+    func volleyOnASharedConnection() async throws {
+        let fixture = try await TransportFixture()
+        let (first, log) = await fixture.reserve(sharing: .members)
+        let (second, _) = await fixture.reserve(sharing: .members)
+        let stream = try fixture.connect()
+        try stream.send(emptySend(first))
+        _ = try stream.expect(response(first, "200 OK"))
+        try stream.send(emptySend(second))
+        _ = try stream.expect(response(second, "200 OK"))
+        let (batch, octets) = batch(1..<20, lines: "To-Path: x\r\n")
+        await fixture.transport.perform { transport in
+            let connection = log.owner?.value.connection
+            for _ in 0..<3 {
+                connection?.enqueueShared(batch, sendLines: ByteBuffer(string: "To-Path: x\r\n"))
+                connection?.withOutput { _ = $0.writeString("MSRP between\r\n") }
+            }
+            transport.scheduler.fire()
+        }
+        let once = String(decoding: octets, as: UTF8.self) + "MSRP between\r\n"
+        let expected = once + once + once
+        #expect(try stream.expect(expected) == expected)
+        try await fixture.end()
+    }
+
     @Test("an owner that asks for another turn in each of its turns leaves the others theirs")
     func insatiable() async throws {
         let fixture = try await TransportFixture()

@@ -5,10 +5,10 @@ import NIOCore
 /// A participant that takes less than is said to it (RFC 7701 section 6.4).
 extension Member {
     func watch() {
+        if connection?.isCongested == true || !isWatched { connection?.notifyWhenWritable() }
         guard !isWatched else { return }
         isWatched = true
         mixer.watch(self)
-        connection?.notifyWhenWritable()
     }
 
     /// - Parameter size: octets that are about to be enqueued.

@@ -135,8 +135,8 @@ extension Member: SessionOwner {
         if !pieces.isEmpty { sendPieces(connection) }
         if !backlog.isCurrent { catchUp() }
         if isWatched { observe(now: mixer.now) }
-        // What the channel holds while it takes more is too little to matter before the next tick.
-        if isWatched, pieces.isEmpty, connection.isCongested { connection.notifyWhenWritable() }
+        // What the channel holds while it takes more is too little to matter before the next tick, unless others wait.
+        if isWatched, pieces.isEmpty, connection.isCongested || isSlow { connection.notifyWhenWritable() }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
