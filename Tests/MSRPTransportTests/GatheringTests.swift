@@ -17,10 +17,7 @@ struct GatheringTests {
             var configuration = TransportConfiguration()
             configuration.serverTLS = try .server(identities: [SelfSignedCertificate.generate(names: ["localhost"])])
             fixture = try await TransportFixture(configuration: configuration)
-            (session, log) = await fixture.reserve(sharing: sharing)
-            stream = isTLS ? try TLSByteStream(to: fixture.address) : try fixture.connect()
-            try stream.send(emptySend(session))
-            _ = try stream.expect(response(session, "200 OK"))
+            (session, log, stream) = try await fixture.bound(isTLS: isTLS, sharing: sharing)
         }
 
         func withConnection<Result: Sendable>(
@@ -35,7 +32,6 @@ struct GatheringTests {
             return try #require(result)
         }
 
-        /// Sends a request, and sees to it that the octets are in the server's socket.
         func say(_ id: String) throws { try stream.send(emptySend(session, id: id)) }
 
         func isAnswered(_ id: String) throws -> Bool {

@@ -20,10 +20,7 @@ struct OutputTests {
         var configuration = TransportConfiguration()
         configuration.serverTLS = try .server(identities: [SelfSignedCertificate.generate(names: ["localhost"])])
         let fixture = try await TransportFixture(configuration: configuration)
-        let (session, log) = await fixture.reserve()
-        let stream = isTLS ? try TLSByteStream(to: fixture.address) : try fixture.connect()
-        try stream.send(emptySend(session))
-        _ = try stream.expect(response(session, "200 OK"))
+        let (session, log, stream) = try await fixture.bound(isTLS: isTLS)
         let sizes = [
             10, 8 * 1024 - 1, 8 * 1024, 0, 3, 70_000, 200_000, 1, 8 * 1024, 8 * 1024, 20, 300_000, 16_384, 1, 5_000,
         ]
@@ -75,10 +72,7 @@ struct OutputTests {
         let fixture = try await TransportFixture()
         var receivers: [(stream: ByteStream, log: OwnerLog, lines: String)] = []
         for number in 0..<3 {
-            let (session, log) = await fixture.reserve()
-            let stream = try fixture.connect()
-            try stream.send(emptySend(session))
-            _ = try stream.expect(response(session, "200 OK"))
+            let (_, log, stream) = try await fixture.bound()
             receivers.append((stream, log, "To-Path: \(number)\r\n"))
         }
         // Far more than the sockets take; nobody reads meanwhile.
@@ -112,10 +106,7 @@ struct OutputTests {
         let fixture = try await TransportFixture()
         var receivers: [(stream: ByteStream, log: OwnerLog, lines: String)] = []
         for number in 0..<150 {
-            let (session, log) = await fixture.reserve()
-            let stream = try fixture.connect()
-            try stream.send(emptySend(session))
-            _ = try stream.expect(response(session, "200 OK"))
+            let (_, log, stream) = try await fixture.bound()
             receivers.append((stream, log, "To-Path: \(number)\r\n"))
         }
         let (batch, _) = batch(1..<30, lines: "")
@@ -136,11 +127,8 @@ struct OutputTests {
     @Test("what is enqueued for two sessions of one connection stays in its order, volley or not")
     func volleyOnASharedConnection() async throws {
         let fixture = try await TransportFixture()
-        let (first, log) = await fixture.reserve(sharing: .members)
+        let (_, log, stream) = try await fixture.bound(sharing: .members)
         let (second, _) = await fixture.reserve(sharing: .members)
-        let stream = try fixture.connect()
-        try stream.send(emptySend(first))
-        _ = try stream.expect(response(first, "200 OK"))
         try stream.send(emptySend(second))
         _ = try stream.expect(response(second, "200 OK"))
         let (batch, octets) = batch(1..<20, lines: "To-Path: x\r\n")
@@ -161,10 +149,7 @@ struct OutputTests {
     @Test("an owner that asks for another turn in each of its turns leaves the others theirs")
     func insatiable() async throws {
         let fixture = try await TransportFixture()
-        let (greedy, log) = await fixture.reserve()
-        let first = try fixture.connect()
-        try first.send(emptySend(greedy))
-        _ = try first.expect(response(greedy, "200 OK"))
+        let (_, log, first) = try await fixture.bound()
         await fixture.transport.perform { _ in
             log.owner?.value.asksAgain = true
             log.owner?.value.connection?.notifyWhenWritable()
@@ -177,6 +162,7 @@ struct OutputTests {
             #expect(try second.expect(response(session, "200 OK", id: id)) == response(session, "200 OK", id: id))
         }
         await fixture.transport.perform { _ in log.owner?.value.asksAgain = false }
+        first.close()
         try await fixture.end()
     }
 
@@ -185,10 +171,7 @@ struct OutputTests {
         var configuration = TransportConfiguration()
         configuration.serverTLS = try .server(identities: [SelfSignedCertificate.generate(names: ["localhost"])])
         let fixture = try await TransportFixture(configuration: configuration)
-        let (session, log) = await fixture.reserve()
-        let stream = isTLS ? try TLSByteStream(to: fixture.address) : try fixture.connect()
-        try stream.send(emptySend(session))
-        _ = try stream.expect(response(session, "200 OK"))
+        let (_, log, stream) = try await fixture.bound(isTLS: isTLS)
         let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 * 1024)
         let window = 256 * 1024
         // As a relay does: until it is congested with more than its window.

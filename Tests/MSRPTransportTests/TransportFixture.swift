@@ -77,6 +77,19 @@ struct TransportFixture {
     }
 }
 
+extension TransportFixture {
+    /// A session of its own, and the peer that has bound it.
+    func bound(
+        isTLS: Bool = false, sharing: ConnectionSharing = .alone
+    ) async throws -> (session: String, log: OwnerLog, stream: ByteStream) {
+        let (session, log) = await reserve(sharing: sharing)
+        let stream = isTLS ? try TLSByteStream(to: address) : try connect()
+        try stream.send(emptySend(session))
+        _ = try stream.expect(response(session, "200 OK"))
+        return (session, log, stream)
+    }
+}
+
 /// What happened to an owner, readable from the test's thread.
 final class OwnerLog: Sendable {
     private let state = Mutex<(events: [String], owner: NIOLoopBound<RecordingOwner>?)>(([], nil))
