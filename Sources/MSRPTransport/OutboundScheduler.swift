@@ -122,11 +122,8 @@ package final class OutboundScheduler {
 
     /// - Returns: how many octets will be written.
     func load(_ batch: SharedBatch, sendLines: ByteBuffer, for connection: Connection) -> Int {
+        if loaded.readableBytes >= Self.largestVolley || shots.count >= Self.mostShots { fire() }
         let start = loaded.readableBytes
-        if start >= Self.largestVolley || shots.count >= Self.mostShots {
-            fire()
-            return load(batch, sendLines: sendLines, for: connection)
-        }
         batch.write(sendLines: sendLines, into: &loaded)
         let end = loaded.readableBytes
         shots.append(Shot(connection: connection, descriptor: connection.descriptor, end: end))
